@@ -1,0 +1,167 @@
+"""Which addresses Beckon may send to. An endpoint comes from a stranger, so it is hostile until checked.
+
+The check is made when a subscription is stored and again before each request; the address that a
+name resolves to is checked when the connection is opened (`client.py`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from urllib.parse import SplitResult, urlsplit
+
+MAX_URL = 2048
+PUSH_HOSTS = frozenset({"fcm.googleapis.com", "android.googleapis.com", "jmt17.google.com"})
+PUSH_SUFFIXES = (".push.services.mozilla.com", ".push.apple.com", ".notify.windows.com")
+REMOVED_HOST = "permanently-removed.invalid"
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_URL_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset('"<>\\^`{}')
+_LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+_BLOCKED_V4 = (
+    "0.0.0.0/8",  # this network
+    "10.0.0.0/8",  # private
+    "100.64.0.0/10",  # carrier-grade NAT, and some clouds' metadata
+    "127.0.0.0/8",  # loopback
+    "168.63.129.16/32",  # a cloud's host agent on a public number
+    "169.254.0.0/16",  # link local, and most clouds' metadata
+    "172.16.0.0/12",  # private
+    "192.0.0.0/24",  # IETF protocol assignments
+    "192.0.2.0/24",  # documentation
+    "192.31.196.0/24",  # AS112
+    "192.52.193.0/24",  # AMT
+    "192.88.99.0/24",  # 6to4 relay
+    "192.168.0.0/16",  # private
+    "192.175.48.0/24",  # AS112
+    "198.18.0.0/15",  # benchmarks
+    "198.51.100.0/24",  # documentation
+    "203.0.113.0/24",  # documentation
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, and broadcast
+)
+_BLOCKED_V6 = (
+    # Everything below 2000::/3: unspecified, loopback, IPv4-compatible and -mapped, SIIT
+    # (::ffff:0:0:0/96), NAT64 (64:ff9b::/96 and 64:ff9b:1::/48), discard-only (100::/64).
+    "::/3",
+    "2001::/23",  # IETF protocol assignments: Teredo, benchmarks, ORCHID
+    "2001:db8::/32",  # documentation
+    "2002::/16",  # 6to4, which carries an IPv4 address
+    "2620:4f:8000::/48",  # AS112
+    "3fff::/20",  # documentation
+    # Everything above 2000::/3: segment routing (5f00::/16), unique local (fc00::/7), link local
+    # (fe80::/10), site local (fec0::/10), multicast (ff00::/8).
+    "4000::/2",
+    "8000::/1",
+)
+_V4_NETWORKS = tuple(ipaddress.IPv4Network(cidr) for cidr in _BLOCKED_V4)
+_V6_NETWORKS = tuple(ipaddress.IPv6Network(cidr) for cidr in _BLOCKED_V6)
+
+
+class EndpointRefused(ValueError):
+    """An address that Beckon does not send to. `code` for machines, `sentence` for a developer.
+
+    Codes: `length`, `characters`, `malformed`, `userinfo`, `fragment`, `scheme`, `host`, `port`,
+    `path`, `removed`.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def check_endpoint(url: str, *, extra_origins: frozenset[str]) -> str:
+    """Return `url` with scheme and host in lower case and no default port, or raise `EndpointRefused`.
+
+    `extra_origins` (`scheme://host[:port]`) are accepted beside the known push services, loopback
+    and http included.
+    """
+    parts = _split(url)
+    origin = _origin(parts)
+    if origin not in _normal_origins(extra_origins):
+        _check_public(parts)
+    if len(parts.path) < 2:
+        raise EndpointRefused("path", "The endpoint has no path.")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{origin}{parts.path}{query}"
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` in lower case without a default port: the VAPID `aud` (RFC 8292
+    section 2). Raises `EndpointRefused` for what is not an http(s) address.
+    """
+    return _origin(_split(url))
+
+
+def in_origins(url: str, extra_origins: frozenset[str]) -> bool:
+    """Whether `url` belongs to one of the origins that the operator added."""
+    return origin_of(url) in _normal_origins(extra_origins)
+
+
+def blocked_address(ip: str) -> bool:
+    """Whether a connection to this numeric address is forbidden. What is no address is forbidden."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return True
+    if isinstance(address, ipaddress.IPv4Address):
+        return any(address in network for network in _V4_NETWORKS)
+    return any(address in network for network in _V6_NETWORKS)
+
+
+def _split(url: str) -> SplitResult:
+    if len(url) > MAX_URL:
+        raise EndpointRefused("length", f"The endpoint is longer than {MAX_URL} characters.")
+    if not _URL_CHARACTERS.issuperset(url):
+        raise EndpointRefused(
+            "characters", "The endpoint has characters that an address cannot have."
+        )
+    if "#" in url:
+        raise EndpointRefused("fragment", "The endpoint has a fragment.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise EndpointRefused("malformed", "The endpoint is not an address.") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise EndpointRefused("scheme", "The endpoint must begin with https://.")
+    if "@" in parts.netloc:
+        raise EndpointRefused("userinfo", "The endpoint has a user name or password.")
+    if not parts.hostname or parts.netloc.endswith(":") or port == 0:
+        raise EndpointRefused("malformed", "The endpoint is not an address.")
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port in (None, _DEFAULT_PORTS[parts.scheme]):
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{parts.port}"
+
+
+@lru_cache(maxsize=64)
+def _normal_origins(origins: frozenset[str]) -> frozenset[str]:
+    return frozenset(origin_of(origin) for origin in origins)
+
+
+def _check_public(parts: SplitResult) -> None:
+    host = parts.hostname or ""
+    if host == REMOVED_HOST:
+        raise EndpointRefused("removed", "The browser says that this subscription has ended.")
+    if parts.scheme != "https":
+        raise EndpointRefused("scheme", "The endpoint must begin with https://.")
+    if parts.port not in (None, 443):
+        raise EndpointRefused("port", "The endpoint must use port 443.")
+    if not _is_push_host(host):
+        raise EndpointRefused("host", "The endpoint is not at a push service that Beckon knows.")
+
+
+def _is_push_host(host: str) -> bool:
+    if host in PUSH_HOSTS:
+        return True
+    labels = host.split(".")
+    return host.endswith(PUSH_SUFFIXES) and all(
+        label and len(label) <= 63 and _LABEL_CHARACTERS.issuperset(label) for label in labels
+    )

@@ -1,0 +1,78 @@
+"""What goes into a transport and what comes out of it. Immutable, so that sends cannot leak state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .keys import VapidIdentity
+
+MAX_LOCATION = 500
+MAX_DETAIL = 200
+
+
+class Urgency(StrEnum):
+    """RFC 8030 section 5.3."""
+
+    VERY_LOW = "very-low"
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class OutcomeKind(StrEnum):
+    """What one request came to. Only RETRY is proven not accepted and may be sent again."""
+
+    ACCEPTED = "accepted"  # the push service took the message
+    REFUSED = "refused"  # this message or endpoint is at fault; nothing was accepted
+    GONE = "gone"  # the subscription has ended
+    RETRY = "retry"  # proven not accepted; may be repeated after `retry_after`
+    CONFIG = "config"  # our keys or account; stop, and keep every subscription
+    UNKNOWN = "unknown"  # may have been accepted; never repeated without a person's decision
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one browser is reached. `url` is a capability and stays out of logs.
+
+    `p256dh`: 65 bytes; `auth`: 16 bytes; `vapid`: the key that the browser subscribed with.
+    """
+
+    url: str = field(repr=False)
+    p256dh: bytes = field(repr=False)
+    auth: bytes = field(repr=False)
+    vapid: VapidIdentity
+
+
+@dataclass(frozen=True)
+class Message:
+    """One rendered message. `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or at
+    most 32 base64url characters (RFC 8030 section 5.4).
+    """
+
+    payload: bytes = field(repr=False)
+    ttl: int
+    urgency: Urgency
+    topic: str
+
+
+DeliveryRequest = tuple[Endpoint, Message]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to one request.
+
+    `reason`: short machine code, such as `201`, `410`, `timeout_after_request`, `vapid_rejected`.
+    `retry_after`: seconds, bounded; given with RETRY. `message_location`: at most 500 characters.
+    `detail`: printable excerpt of the answer for admins, at most 200 characters, without addresses.
+    `ttl`: seconds that the push service said it keeps the message, when it said so.
+    """
+
+    kind: OutcomeKind
+    status_code: int | None
+    reason: str
+    retry_after: float | None = None
+    message_location: str = ""
+    detail: str = ""
+    ttl: int | None = None
