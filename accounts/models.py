@@ -1,0 +1,199 @@
+"""People who run Beckon, the sites that they run, and what each may do there."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts import crypto
+
+
+def random_key() -> str:
+    """A public or secret identifier of 128 random bits, 22 URL-safe characters."""
+    return secrets.token_urlsafe(16)
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """Somebody who signs in. What they may do is in their memberships."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    # The installation's owner: may create sites.
+    is_owner = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def initials(self) -> str:
+        parts = (self.name or self.email).split()
+        return "".join(part[0] for part in parts[:2]).upper()
+
+
+class Site(models.Model):
+    """A website (later also an app) that collects subscribers. Everything else belongs to one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    # Public: stands in the snippet and in the ingest addresses.
+    key = models.CharField(max_length=22, unique=True, default=random_key, editable=False)
+    origins = ArrayField(models.CharField(max_length=255), verbose_name=_("origins"))
+    language = models.CharField(_("language"), max_length=35, default="en")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    icon_url = models.URLField(_("icon"), max_length=500, blank=True)
+    default_url = models.URLField(_("default address"), max_length=1000, blank=True)
+    # Signed identity: while required, an external id without a valid HMAC is ignored.
+    identity_secret = models.BinaryField(default=crypto.new_encrypted_secret, editable=False)
+    identity_required = models.BooleanField(_("require signed identity"), default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def initials(self) -> str:
+        return "".join(word[0] for word in self.name.split() if word[0].isalnum())[:2].upper()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def host(self) -> str:
+        return self.origins[0].split("//", 1)[-1] if self.origins else ""
+
+
+class Role(models.TextChoices):
+    """What a member may do on a site; each includes the ones after it."""
+
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MARKETER = "marketer", _("Marketer")
+    VIEWER = "viewer", _("Viewer")
+
+    @property
+    def rank(self) -> int:
+        return list(Role)[::-1].index(self)
+
+    def includes(self, other: Role) -> bool:
+        return self.rank >= other.rank
+
+
+class Membership(models.Model):
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "user"], name="membership_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()}"
+
+
+class Invitation(models.Model):
+    """A link that makes its holder a member, or signs the first owner in; used once."""
+
+    # SHA-256 of the token: the link itself is shown once and never stored.
+    token_hash = models.BinaryField(unique=True)
+    # No site: the link that creates the installation's first owner.
+    site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail"), blank=True)
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.VIEWER)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.email or "first owner"
+
+    @staticmethod
+    def default_expiry() -> datetime:
+        return timezone.now() + timedelta(days=7)
+
+
+class ApiKey(models.Model):
+    """A server key of one site. Shown once; only its SHA-256 is kept (push-reference 4.1, 20)."""
+
+    class Scope(models.TextChoices):
+        ALL = "all", _("Everything")
+        SUBSCRIBERS_READ = "subscribers:read", _("Read subscribers")
+        SUBSCRIBERS_WRITE = "subscribers:write", _("Change subscribers")
+        CAMPAIGNS_READ = "campaigns:read", _("Read campaigns and reports")
+        CAMPAIGNS_WRITE = "campaigns:write", _("Write campaigns")
+        CAMPAIGNS_SEND = "campaigns:send", _("Start and cancel campaigns")
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(_("name"), max_length=80)
+    # The first characters, so that a person can tell keys apart.
+    prefix = models.CharField(max_length=12)
+    secret_hash = models.BinaryField(unique=True)
+    scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("may"))
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEvent(models.Model):
+    """What somebody did that others may ask about later. Append-only."""
+
+    site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="audit")
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    # The actor's name at that time, also for API keys and the command line.
+    actor_name = models.CharField(max_length=150)
+    action = models.CharField(max_length=40)
+    target = models.CharField(max_length=200, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        # Serves the audit page: the newest of one site.
+        indexes = [models.Index(fields=["site", "-at"], name="audit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action} {self.target}"

@@ -1,0 +1,307 @@
+"""Campaigns, their immutable messages, and the ledger of what was sent to whom."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Site, User
+from audiences.models import Audience
+from subscribers.models import Subscription
+
+
+class Campaign(models.Model):
+    """One promotion: a message, who gets it, and when."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        SCHEDULED = "scheduled", _("Scheduled")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    EDITABLE = (State.DRAFT, State.SCHEDULED)
+    OPEN = (State.RUNNING, State.PAUSED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="campaigns")
+    name = models.CharField(_("name"), max_length=120)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    state_at = models.DateTimeField(default=timezone.now)
+    audience = models.OneToOneField(Audience, on_delete=models.PROTECT)
+    # The wall time and zone that were asked for, and the instant that they mean.
+    scheduled_wall = models.DateTimeField(null=True)
+    scheduled_zone = models.CharField(max_length=64, blank=True)
+    scheduled_for = models.DateTimeField(null=True)
+    # Why it needs a person: a paused run, or a start that came too late.
+    attention = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="scheduled") | Q(scheduled_for__isnull=False),
+                name="campaign_scheduled_has_time",
+            )
+        ]
+        indexes = [
+            # Serves the list of a site, newest first.
+            models.Index(fields=["site", "-created_at"], name="campaign_newest"),
+            # Serves the ticker: what is due.
+            models.Index(
+                fields=["scheduled_for"], condition=Q(state="scheduled"), name="campaign_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.scheduled_zone or self.site.time_zone)
+
+
+class Message(models.Model):
+    """What a campaign says. A version that a run has used never changes; an edit makes a new one."""
+
+    class Urgency(models.TextChoices):  # RFC 8030 section 5.3
+        VERY_LOW = "very-low", _("Very low: on power and Wi-Fi")
+        LOW = "low", _("Low: on either")
+        NORMAL = "normal", _("Normal")
+        HIGH = "high", _("High: also on low battery")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="messages")
+    version = models.PositiveSmallIntegerField(default=1)
+    title = models.CharField(_("title"), max_length=200)
+    body = models.TextField(_("text"), max_length=1000, blank=True)
+    url = models.URLField(_("opens"), max_length=1000)
+    icon = models.URLField(_("icon"), max_length=500, blank=True)
+    image = models.URLField(_("picture"), max_length=500, blank=True)
+    badge = models.URLField(_("badge"), max_length=500, blank=True)
+    # At most two: [{"title": str, "url": str}]
+    actions = models.JSONField(default=list, blank=True)
+    # Seconds that a push service keeps it for a device that is offline (RFC 8030 section 5.2).
+    ttl = models.PositiveIntegerField(
+        _("kept for"),
+        default=86_400,
+        validators=[MinValueValidator(0), MaxValueValidator(2_419_200)],
+    )
+    urgency = models.CharField(
+        _("urgency"), max_length=8, choices=Urgency.choices, default=Urgency.NORMAL
+    )
+    utm_source = models.CharField(max_length=100, blank=True)
+    utm_medium = models.CharField(max_length=100, blank=True)
+    utm_campaign = models.CharField(max_length=100, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-version"]
+        get_latest_by = "version"
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "version"], name="message_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.version})"
+
+
+class Run(models.Model):
+    """One execution of a campaign, or of a test of it: an audience frozen into the ledger."""
+
+    class Kind(models.TextChoices):
+        CAMPAIGN = "campaign", _("Campaign")
+        TEST = "test", _("Test")
+
+    class State(models.TextChoices):
+        PLANNING = "planning", _("Planning")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="runs")
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="runs")
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.CAMPAIGN)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.PLANNING)
+    # First day of the month: the partition of its deliveries.
+    month = models.DateField()
+    # The frozen bound: subscriptions with a larger id came later.
+    last_subscription = models.BigIntegerField()
+    # Planning has passed this subscription.
+    planned_through = models.BigIntegerField(default=0)
+    planned_at = models.DateTimeField(null=True)
+    pause_reason = models.CharField(max_length=200, blank=True)
+    started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_by_name = models.CharField(max_length=150, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    # When the ticker last handed it to the queue for planning.
+    enqueued_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # However often "send" is pressed, one run.
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(kind="campaign"), name="run_once_per_campaign"
+            )
+        ]
+        indexes = [
+            # Serves the ticker: what is open.
+            models.Index(
+                fields=["state"],
+                condition=Q(state__in=["planning", "running"]),
+                name="run_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}"
+
+
+class Batch(models.Model):
+    """The unit of a job: a keyset range of a run's deliveries, with a lease and its counters."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches")
+    # Subscription ids, both inclusive.
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    # Grows with every lease; a sender whose token is old may not claim or record (fencing).
+    token = models.PositiveIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    # When something of it is next due; null when everything is settled.
+    due_at = models.DateTimeField(null=True)
+    enqueued_at = models.DateTimeField(null=True)
+    # How often a lease ended without its sender saying so.
+    recoveries = models.PositiveSmallIntegerField(default=0)
+
+    audience = models.PositiveIntegerField()
+    pending = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    gone = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    expired = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+    displayed = models.PositiveIntegerField(default=0)
+    clicked = models.PositiveIntegerField(default=0)
+    dismissed = models.PositiveIntegerField(default=0)
+    skipped_by_reason = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "first"], name="batch_range_once"),
+            # The books balance in every committed state.
+            models.CheckConstraint(
+                condition=Q(
+                    audience=F("pending")
+                    + F("accepted")
+                    + F("refused")
+                    + F("gone")
+                    + F("skipped")
+                    + F("expired")
+                    + F("cancelled")
+                    + F("unknown")
+                ),
+                name="batch_adds_up",
+            ),
+        ]
+        indexes = [
+            # Serves the ticker: what is due.
+            models.Index(
+                fields=["due_at"], condition=Q(due_at__isnull=False), name="batch_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Batch {self.pk} of run {self.run_id}"
+
+
+class Delivery(models.Model):
+    """The ledger: one row for every considered recipient of a run, whatever happened.
+
+    The table is range-partitioned by `month` (campaigns.partitions), so that an old month is dropped,
+    not deleted. `month` is that of the run, so the key is unique per (run, subscription).
+    """
+
+    class State(models.IntegerChoices):
+        PLANNED = 0, _("Still to send")
+        SENDING = 1, _("Being sent")
+        ACCEPTED = 2, _("Accepted")
+        REFUSED = 3, _("Refused")
+        GONE = 4, _("Gone")
+        SKIPPED = 5, _("Skipped")
+        EXPIRED = 6, _("Expired")
+        CANCELLED = 7, _("Cancelled")
+        UNKNOWN = 8, _("Unknown")
+
+    pk = models.CompositePrimaryKey("month", "run_id", "subscription_id")
+    month = models.DateField()
+    run = models.ForeignKey(
+        Run, on_delete=models.DO_NOTHING, related_name="deliveries", db_constraint=False
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        on_delete=models.DO_NOTHING,
+        related_name="deliveries",
+        db_constraint=False,
+    )
+    state = models.PositiveSmallIntegerField(choices=State.choices, default=State.PLANNED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    # The message version that was sent.
+    version = models.PositiveSmallIntegerField(null=True)
+    not_before = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    displayed_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+    dismissed_at = models.DateTimeField(null=True)
+    # A short code (campaigns.reasons) and what the push service answered with.
+    reason = models.CharField(max_length=40, blank=True, default="")
+    message_location = models.TextField(blank=True, default="")
+
+    class Meta:
+        managed = False  # a partitioned table: see the migration
+        db_table = "campaigns_delivery"
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}"
+
+
+def month_of(moment: datetime) -> date:
+    """The partition of a moment: the first day of its month in UTC."""
+    return moment.astimezone(timezone.get_default_timezone()).date().replace(day=1)
+
+
+PUBLIC_COUNTS: tuple[str, ...] = (
+    "audience",
+    "accepted",
+    "refused",
+    "gone",
+    "skipped",
+    "expired",
+    "cancelled",
+    "unknown",
+    "pending",
+    "displayed",
+    "clicked",
+    "dismissed",
+)
+
+
+def no_counts() -> dict[str, Any]:
+    """The counts of a campaign that has not started."""
+    return dict.fromkeys(PUBLIC_COUNTS, 0)

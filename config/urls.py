@@ -1,0 +1,15 @@
+"""All addresses. Pages need a session, the API a key; the public ones are listed here first."""
+
+from django.urls import include, path
+
+from config import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("push/", include("subscribers.urls_public")),
+    path("push/", include("campaigns.urls_public")),
+    path("api/v1/", include("config.urls_api")),
+    path("", include("accounts.urls")),
+    path("", include("subscribers.urls")),
+    path("", include("campaigns.urls")),
+]

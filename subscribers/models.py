@@ -1,0 +1,274 @@
+"""People who gave permission, the addresses at which they can be reached, and the proof."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Site, User
+
+if TYPE_CHECKING:
+    from subscribers.transports.messages import Endpoint
+
+
+class VapidKey(models.Model):
+    """A site's application server key pair. Each subscription remembers the one it was made with."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="vapid_keys")
+    # Uncompressed P-256 point, 65 bytes (RFC 8292 section 3.2).
+    public_key = models.BinaryField(max_length=65)
+    private_key = models.BinaryField()  # encrypted, accounts.crypto
+    created_at = models.DateTimeField(default=timezone.now)
+    # Set when a newer key took its place: no new subscriptions, still sends to its own.
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site"], condition=Q(retired_at=None), name="vapid_one_current_key"
+            ),
+            models.UniqueConstraint(fields=["site", "public_key"], name="vapid_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"VAPID key {self.pk}"
+
+
+class Prompt(models.Model):
+    """The site's own question, asked before the browser's. A row is one immutable version."""
+
+    class Trigger(models.TextChoices):
+        CLICK = "click", _("After the visitor's first click or key press")
+        DELAY = "delay", _("After some seconds on the page")
+        VIEWS = "views", _("After some page views")
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="prompts")
+    version = models.PositiveIntegerField()
+    enabled = models.BooleanField(_("ask visitors"), default=True)
+    title = models.CharField(_("title"), max_length=60)
+    body = models.CharField(_("text"), max_length=160)
+    yes = models.CharField(_("yes button"), max_length=24)
+    no = models.CharField(_("no button"), max_length=24)
+    trigger = models.CharField(
+        _("when"), max_length=5, choices=Trigger.choices, default=Trigger.CLICK
+    )
+    # Seconds for DELAY, page views for VIEWS, 0 for CLICK.
+    after = models.PositiveSmallIntegerField(_("after"), default=0)
+    color = models.CharField(
+        _("button colour"),
+        max_length=7,
+        default="#B4430E",
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}\Z")],
+    )
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "version"], name="prompt_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.version})"
+
+
+class Installation(models.Model):
+    """What has been seen of the snippet on a site's pages."""
+
+    site = models.OneToOneField(Site, on_delete=models.CASCADE, primary_key=True)
+    snippet_seen_at = models.DateTimeField(null=True)
+    snippet_page = models.CharField(max_length=500, blank=True)
+    # An origin that loads the snippet but is not in the site's list.
+    foreign_origin = models.CharField(max_length=255, blank=True)
+    foreign_seen_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Snippet on {self.site_id}"
+
+
+class Subscriber(models.Model):
+    """A person, with one or more devices."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="subscribers")
+    external_id = models.CharField(_("external id"), max_length=128, blank=True)
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "external_id"],
+                condition=~Q(external_id=""),
+                name="subscriber_external_id_once",
+            )
+        ]
+        indexes = [
+            # Serves the people list, newest first, by keyset.
+            models.Index(fields=["site", "-created_at", "id"], name="subscriber_newest"),
+            # Serves the tag condition of audiences.
+            GinIndex(fields=["tags"], name="subscriber_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """What pages call this person: a name that the site gave, its id, else a short code."""
+        name = self.attributes.get("name") or self.attributes.get("first_name")
+        return str(name or self.external_id or f"Visitor {str(self.id)[:8]}")
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def active(self) -> Self:
+        """Those that a campaign may reach."""
+        return self.filter(state=Subscription.State.ACTIVE)
+
+
+class Subscription(models.Model):
+    """One address on one device by one channel."""
+
+    class Channel(models.TextChoices):
+        WEB = "web", _("Web push")
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        # The person left, by us or by taking the browser's permission back.
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+        # The push service said 404 or 410. Soft: a later visit restores it.
+        GONE = "gone", _("Gone")
+
+    id = models.BigAutoField(primary_key=True)
+    # The only name that leaves the server.
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="subscriptions")
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.CASCADE, related_name="subscriptions"
+    )
+    channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.WEB)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
+    state_at = models.DateTimeField(default=timezone.now)
+    # A capability: whoever knows it can send. Never logged, never shown (RFC 8030 section 8.3).
+    endpoint = models.TextField()
+    endpoint_hash = models.BinaryField(max_length=32)
+    p256dh = models.BinaryField(max_length=65)
+    auth = models.BinaryField(max_length=16)
+    vapid_key = models.ForeignKey(VapidKey, on_delete=models.PROTECT, related_name="subscriptions")
+    # Made by the snippet and kept in the browser: a rotated endpoint replaces, never duplicates.
+    install_id = models.UUIDField(null=True)
+    language = models.CharField(max_length=35, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    browser = models.CharField(max_length=40, blank=True)
+    platform = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "endpoint_hash"], name="subscription_endpoint_once"
+            ),
+            models.UniqueConstraint(
+                fields=["site", "install_id"],
+                condition=Q(install_id__isnull=False),
+                name="subscription_install_once",
+            ),
+        ]
+        indexes = [
+            # Serves planning: the active ones of a site in keyset order.
+            models.Index(
+                fields=["site", "id"], condition=Q(state="active"), name="subscription_active"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.public_id}"
+
+    @property
+    def device(self) -> str:
+        """What pages call it, such as "Firefox, Linux"."""
+        return ", ".join(part for part in (self.browser, self.platform) if part) or str(
+            _("Unknown device")
+        )
+
+    def address(self) -> Endpoint:
+        """What the transport needs to reach it. Load `vapid_key` with it."""
+        from subscribers import vapid
+        from subscribers.transports.messages import Endpoint
+
+        return Endpoint(
+            url=self.endpoint,
+            p256dh=bytes(self.p256dh),
+            auth=bytes(self.auth),
+            vapid=vapid.identity(self.vapid_key),
+        )
+
+
+class ConsentRecord(models.Model):
+    """What happened to a permission, when, where and in which words. Append-only."""
+
+    class Action(models.TextChoices):
+        GRANTED = "granted", _("Gave permission")
+        RESTORED = "restored", _("Came back")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+        DENIED = "denied", _("Blocked in the browser")
+        GONE = "gone", _("Gone: the push service closed the address")
+        REMOVED = "removed", _("Unsubscribed by the team")
+
+    GAINS = (Action.GRANTED, Action.RESTORED)
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="consents")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="consents"
+    )
+    action = models.CharField(max_length=12, choices=Action.choices)
+    at = models.DateTimeField(default=timezone.now)
+    # Who did it, when it was not the person.
+    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    # The very words that were agreed to.
+    prompt = models.ForeignKey(Prompt, null=True, on_delete=models.PROTECT, related_name="+")
+    page = models.CharField(max_length=500, blank=True)
+    language = models.CharField(max_length=35, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    browser = models.CharField(max_length=40, blank=True)
+    platform = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        # Serves the overview: gains and losses of a site by day.
+        indexes = [models.Index(fields=["site", "at"], name="consent_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} {self.at:%Y-%m-%d}"
+
+
+class TestDevice(models.Model):
+    """A subscription that a member calls their own, for test messages."""
+
+    __test__ = False  # not a test class, whatever pytest thinks
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="test_devices")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="testers"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "subscription"], name="test_device_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.subscription}"

@@ -1,0 +1,84 @@
+"""make_*(): one valid object each, with the fields that a test cares about as keywords."""
+
+import secrets
+import uuid
+from typing import Any
+
+from accounts.models import Membership, Role, Site, User
+from audiences.models import Audience
+from campaigns.models import Campaign, Message
+from subscribers.models import Subscriber, Subscription, VapidKey
+
+PASSWORD = "correct horse battery"
+PUSH_ORIGIN = "http://127.0.0.1:8002"
+
+
+def make_user(email: str = "", **fields: Any) -> User:
+    email = email or f"{secrets.token_hex(4)}@example.com"
+    password = fields.pop("password", PASSWORD)
+    return User.objects.create_user(email, password, **fields)
+
+
+def make_site(**fields: Any) -> Site:
+    """A site with its VAPID key, as `create_site` makes it."""
+    from subscribers.onboarding import create_site
+
+    fields.setdefault("name", "Fjell & Fjord")
+    fields.setdefault("origins", ["https://shop.example"])
+    return create_site(**fields)
+
+
+def make_member(site: Site, role: Role, email: str = "") -> User:
+    user = make_user(email)
+    Membership.objects.create(site=site, user=user, role=role)
+    return user
+
+
+def make_subscriber(site: Site, **fields: Any) -> Subscriber:
+    return Subscriber.objects.create(site=site, **fields)
+
+
+def browser_keys() -> tuple[bytes, bytes]:
+    """(p256dh, auth) of a new virtual browser."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), secrets.token_bytes(
+        16
+    )
+
+
+def make_subscription(site: Site, **fields: Any) -> Subscription:
+    """An active device of a new person, at a push service that only tests know."""
+    import hashlib
+
+    endpoint = fields.pop("endpoint", f"{PUSH_ORIGIN}/wpush/v2/{secrets.token_urlsafe(16)}")
+    if "subscriber" not in fields:
+        fields["subscriber"] = make_subscriber(site)
+    if "p256dh" not in fields:
+        fields["p256dh"], fields["auth"] = browser_keys()
+    fields.setdefault("vapid_key", VapidKey.objects.get(site=site, retired_at=None))
+    fields.setdefault("install_id", uuid.uuid4())
+    fields.setdefault("browser", "Firefox")
+    fields.setdefault("platform", "Linux")
+    fields.setdefault("language", "en")
+    fields.setdefault("time_zone", "Europe/Oslo")
+    return Subscription.objects.create(
+        site=site,
+        endpoint=endpoint,
+        endpoint_hash=hashlib.sha256(endpoint.encode()).digest(),
+        **fields,
+    )
+
+
+def make_campaign(site: Site, **fields: Any) -> Campaign:
+    """A draft to everyone, with a message."""
+    message = {"title": "Winter layers", "body": "20 % off down", "url": "https://shop.example/down"}
+    message |= fields.pop("message", {})
+    rule = fields.pop("rule", None)
+    audience = Audience.objects.create(site=site, **({"rule": rule} if rule else {}))
+    fields.setdefault("name", "Winter layers: 20% off down")
+    campaign = Campaign.objects.create(site=site, audience=audience, **fields)
+    Message.objects.create(campaign=campaign, **message)
+    return campaign
