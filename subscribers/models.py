@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class VapidKey(models.Model):
-    """A site's application server key pair. Each subscription remembers the one it was made with."""
+    """A site's application server key pair. A subscription remembers the one it was made with."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="vapid_keys")
     # Uncompressed P-256 point, 65 bytes (RFC 8292 section 3.2).
@@ -261,9 +261,7 @@ class TestDevice(models.Model):
     __test__ = False  # not a test class, whatever pytest thinks
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="test_devices")
-    subscription = models.ForeignKey(
-        Subscription, on_delete=models.CASCADE, related_name="testers"
-    )
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="testers")
 
     class Meta:
         constraints = [
