@@ -98,7 +98,7 @@ TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, most=10)
 EXTRA_PUSH_ORIGINS = frozenset(
     origin("EXTRA_PUSH_ORIGINS", word) for word in words("EXTRA_PUSH_ORIGINS")
 )
-VAPID_SUBJECT = env.str("VAPID_SUBJECT", default="mailto:push@beckon.invalid")
+VAPID_SUBJECT = env.str("VAPID_SUBJECT", default="mailto:push@beckon.example")
 
 SECRET_KEY = secret("SECRET_KEY", "secret_key")
 ENCRYPTION_KEYS = [
