@@ -6,7 +6,7 @@ role is too low gets 403 with a sentence. Every view with a `site_id` goes throu
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -22,8 +22,14 @@ class SiteRequest(HttpRequest):
     """A request that has passed `member`: somebody with a role on a site."""
 
     user: User
-    site: Site
+    site: Site  # type: ignore[assignment] # ours, not django.contrib.sites'
     role: Role
+
+
+class UserRequest(HttpRequest):
+    """A request behind LoginRequiredMiddleware: somebody is signed in."""
+
+    user: User
 
 
 def sites_of(user: User) -> list[Site]:
@@ -52,13 +58,13 @@ def member(
     least: Role,
 ) -> Callable[
     [Callable[Concatenate[SiteRequest, P], HttpResponseBase]],
-    Callable[Concatenate[HttpRequest, UUID, P], HttpResponseBase],
+    Callable[..., HttpResponseBase],
 ]:
     """Let only members with at least this role in. The view gets request.site and request.role."""
 
     def decorate(
         view: Callable[Concatenate[SiteRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponseBase]:
+    ) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(
             request: HttpRequest, site_id: UUID, *args: P.args, **kwargs: P.kwargs
@@ -67,9 +73,9 @@ def member(
             membership = membership_of(request.user, site_id)
             role = Role(membership.role)
             require(role, least)
-            request.site = membership.site  # type: ignore[attr-defined]
-            request.role = role  # type: ignore[attr-defined]
-            return view(request, *args, **kwargs)  # type: ignore[arg-type]
+            site_request = cast(SiteRequest, request)
+            site_request.site, site_request.role = membership.site, role
+            return view(site_request, *args, **kwargs)
 
         guarded.least_role = least  # type: ignore[attr-defined]
         return guarded

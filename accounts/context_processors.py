@@ -11,10 +11,7 @@ from accounts.models import User
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The current site, the viewer's role on it and the sites to switch to."""
     site = getattr(request, "site", None)
-    if site is None or not isinstance(request.user, User):
+    user = getattr(request, "user", None)
+    if site is None or not isinstance(user, User):
         return {}
-    return {
-        "site": site,
-        "role": getattr(request, "role", None),
-        "sites": lambda: sites_of(request.user),  # type: ignore[arg-type]
-    }
+    return {"site": site, "role": getattr(request, "role", None), "sites": lambda: sites_of(user)}
