@@ -1,1 +1,1 @@
-"""How bytes leave Beckon: `Endpoint` and `Message` in, `Outcome` out. No models and no settings in here."""
+"""How bytes leave Beckon: `Endpoint` and `Message` in, `Outcome` out. No models, no settings."""

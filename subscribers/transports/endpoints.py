@@ -1,4 +1,4 @@
-"""Which addresses Beckon may send to. An endpoint comes from a stranger, so it is hostile until checked.
+"""Which addresses Beckon may send to. An endpoint comes from a stranger: hostile until checked.
 
 The check is made when a subscription is stored and again before each request; the address that a
 name resolves to is checked when the connection is opened (`client.py`).
@@ -12,7 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 
 MAX_URL = 2048
 PUSH_HOSTS = frozenset({"fcm.googleapis.com", "android.googleapis.com", "jmt17.google.com"})
-PUSH_SUFFIXES = (".push.services.mozilla.com", ".push.apple.com", ".notify.windows.com")
+MOZILLA_SUFFIX = ".push.services.mozilla.com"
+APPLE_SUFFIX = ".push.apple.com"
+WNS_SUFFIX = ".notify.windows.com"
+PUSH_SUFFIXES = (MOZILLA_SUFFIX, APPLE_SUFFIX, WNS_SUFFIX)
 REMOVED_HOST = "permanently-removed.invalid"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _URL_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset('"<>\\^`{}')
@@ -71,10 +74,10 @@ class EndpointRefused(ValueError):
 
 
 def check_endpoint(url: str, *, extra_origins: frozenset[str]) -> str:
-    """Return `url` with scheme and host in lower case and no default port, or raise `EndpointRefused`.
+    """Return `url` with scheme and host in lower case and no default port.
 
-    `extra_origins` (`scheme://host[:port]`) are accepted beside the known push services, loopback
-    and http included.
+    Raises `EndpointRefused`. `extra_origins` (`scheme://host[:port]`) are accepted beside the
+    known push services, loopback and http included.
     """
     parts = _split(url)
     origin = _origin(parts)
@@ -99,7 +102,7 @@ def in_origins(url: str, extra_origins: frozenset[str]) -> bool:
 
 
 def blocked_address(ip: str) -> bool:
-    """Whether a connection to this numeric address is forbidden. What is no address is forbidden."""
+    """Whether connecting to this numeric address is forbidden, as is what is no address."""
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:

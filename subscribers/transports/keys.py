@@ -79,7 +79,7 @@ def parse_p256dh(text: object) -> bytes:
 
 
 def parse_auth(text: object) -> bytes:
-    """The browser's authentication secret: exactly 16 bytes (RFC 8291 section 3.2). Raises `BadKey`."""
+    """The browser's secret: exactly 16 bytes (RFC 8291 section 3.2). Raises `BadKey`."""
     secret = _decode("auth", text)
     if len(secret) != AUTH_BYTES:
         raise BadKey("auth", "The authentication secret must be 16 bytes.")
@@ -87,7 +87,7 @@ def parse_auth(text: object) -> bytes:
 
 
 def generate_vapid() -> tuple[bytes, bytes]:
-    """A new P-256 pair: the private scalar (32 bytes) and the uncompressed public point (65 bytes)."""
+    """A new P-256 pair: private scalar (32 bytes), uncompressed public point (65 bytes)."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_numbers().private_value.to_bytes(PRIVATE_BYTES, "big")
     return private, public_point(key)
@@ -143,7 +143,7 @@ def _public_name(domain: str) -> bool:
 
 @dataclass(frozen=True)
 class VapidIdentity:
-    """One VAPID key of one site. `private_key`: 32 bytes; `public_key`: 65 bytes; `subject`: contact."""
+    """One VAPID key of one site. `private_key`: 32 bytes; `public_key`: 65 bytes."""
 
     key_id: str | int
     private_key: bytes = field(repr=False)
@@ -170,7 +170,7 @@ class VapidSigner:
         self._tokens: dict[tuple[str | int, bytes, str, str], _Token] = {}
 
     def authorization(self, identity: VapidIdentity, origin: str) -> str:
-        """The header value `vapid t=…, k=…` for `origin` (`scheme://host[:port]`). Raises `BadKey`."""
+        """`vapid t=…, k=…` for `origin` (`scheme://host[:port]`). Raises `BadKey`."""
         key = (identity.key_id, identity.public_key, identity.subject, origin)
         now = self._now()
         with self._lock:

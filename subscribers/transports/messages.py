@@ -1,4 +1,4 @@
-"""What goes into a transport and what comes out of it. Immutable, so that sends cannot leak state."""
+"""What goes into a transport and comes out of it. Immutable, so that sends cannot leak state."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Message:
-    """One rendered message. `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or at
-    most 32 base64url characters (RFC 8030 section 5.4).
+    """One rendered message.
+
+    `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or at most 32 base64url
+    characters (RFC 8030 section 5.4).
     """
 
     payload: bytes = field(repr=False)
@@ -57,6 +59,15 @@ class Message:
 
 
 DeliveryRequest = tuple[Endpoint, Message]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One POST, ready to leave. Its parts are secret or large, so none of them is in its `repr`."""
+
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
