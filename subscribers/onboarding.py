@@ -2,22 +2,21 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import Membership, Role, Site, User
+from accounts.origins import parse_origins
 from subscribers import vapid
 from subscribers.models import Installation, Prompt
 
-MAX_ORIGINS = 20
 # BCP 47, as far as a browser writes it: en, nb-NO, zh-Hant-TW.
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 # The first prompt, so that a site works before anybody has designed one.
 PROMPT_TITLE = gettext_noop("Hear about news and offers first?")
 PROMPT_BODY = gettext_noop("A few messages a month. You can stop at any time.")
@@ -58,7 +57,7 @@ def create_site(
     with transaction.atomic():
         site = Site.objects.create(
             name=name,
-            origins=normal_origins(origins),
+            origins=_origins(origins),
             language=language,
             time_zone=time_zone,
             icon_url=icon_url,
@@ -85,36 +84,8 @@ def first_prompt(site: Site) -> Prompt:
         )
 
 
-def normal_origins(origins: Iterable[str]) -> list[str]:
-    """Origins as browsers write them, each once, in the order given."""
-    normal = list(dict.fromkeys(normal_origin(origin) for origin in origins))
-    if not 1 <= len(normal) <= MAX_ORIGINS:
-        raise SiteRefused(
-            "origins",
-            _("A site needs at least one origin and at most %(most)s.") % {"most": MAX_ORIGINS},
-        )
-    return normal
-
-
-def normal_origin(text: str) -> str:
-    """`scheme://host[:port]` as a browser sends it in `Origin` (RFC 6454 6.2), or SiteRefused.
-
-    A trailing slash is forgiven; a path is not, because people would think that it limits.
-    """
+def _origins(lines: Iterable[str]) -> list[str]:
     try:
-        parts = urlsplit(text.strip())
-        host = (parts.hostname or "").encode("idna").decode("ascii") if parts.hostname else ""
-        port = parts.port
-    except (ValueError, UnicodeError):
-        host, port, parts = "", None, urlsplit("")
-    extra = parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username
-    if parts.scheme not in _DEFAULT_PORTS or not host or extra or len(text) > 255:
-        raise SiteRefused(
-            "origins",
-            _("“%(text)s” is not an origin such as https://shop.example.") % {"text": text[:80]},
-        )
-    if ":" in host:
-        host = f"[{host}]"
-    if port in {None, _DEFAULT_PORTS[parts.scheme]}:
-        return f"{parts.scheme}://{host}"
-    return f"{parts.scheme}://{host}:{port}"
+        return parse_origins(list(lines))
+    except ValidationError as error:
+        raise SiteRefused("origins", " ".join(error.messages)) from error

@@ -44,7 +44,7 @@ def test_all_options() -> None:
     ("arguments", "sentence"),
     [
         (["--name", "", "--origin", "https://a.example"], "A site needs a name"),
-        (["--name", "Shop", "--origin", "a.example"], "is not an origin"),
+        (["--name", "Shop", "--origin", "a.example"], "This is not an origin"),
         (["--name", "S", "--origin", "https://a.example", "--time-zone", "Mars"], "time zone"),
         (["--name", "S", "--origin", "https://a.example", "--owner", "x@y.z"], "Nobody has"),
         (["--name", "Shop"], "--origin"),

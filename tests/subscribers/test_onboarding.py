@@ -5,7 +5,7 @@ import pytest
 from accounts.models import Membership, Role, Site
 from subscribers import vapid
 from subscribers.models import Installation, Prompt, VapidKey
-from subscribers.onboarding import SiteRefused, create_site, normal_origin
+from subscribers.onboarding import SiteRefused, create_site
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -59,39 +59,3 @@ def test_it_rejects(field: str, change: dict[str, object]) -> None:
     assert caught.value.sentence.endswith(".")
     assert not Site.objects.exists()
     assert not VapidKey.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "origin"),
-    [
-        ("https://shop.example", "https://shop.example"),
-        ("HTTPS://SHOP.EXAMPLE:443/", "https://shop.example"),
-        ("http://localhost:80", "http://localhost"),
-        ("http://[::1]:8001", "http://[::1]:8001"),
-        ("https://blåbær.example", "https://xn--blbr-roah.example"),
-    ],
-)
-def test_origin_as_browsers_write_it(text: str, origin: str) -> None:
-    assert normal_origin(text) == origin
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "shop.example",
-        "ftp://shop.example",
-        "https://",
-        "https://shop.example/path",
-        "https://shop.example/?q",
-        "https://me@shop.example",
-        "https://shop.example:99999",
-        "https://[::1",
-        "https://a..b",
-        "javascript:alert(1)",
-        "https://" + "a" * 260,
-    ],
-)
-def test_not_an_origin(text: str) -> None:
-    with pytest.raises(SiteRefused):
-        normal_origin(text)
