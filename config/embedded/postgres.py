@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from config.embedded import places, processes
 from config.embedded.places import ROLE, StartError
@@ -32,8 +32,9 @@ class Postgres:
     durable: bool = True
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
-    name: Final = "postgres"
-    stop_signal: Final = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
+    name: ClassVar[str] = "postgres"
+    # "Fast": it ends the sessions and writes a checkpoint.
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
 
     @property
     def data_dir(self) -> Path:
@@ -97,12 +98,12 @@ class Postgres:
         new = self.data_dir.with_name("postgres.new")
         shutil.rmtree(new, ignore_errors=True)
         places_for(account, new)
-        initdb = [
+        initdb: list[str | Path] = [
             *(binary("initdb"), "-D", new, "-U", "postgres", "-A", "peer", "-E", "UTF8"),
             *("--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"),
             *([] if self.durable else ["--no-sync"]),
         ]
-        single = [binary("postgres"), "--single", "-D", new, "postgres"]
+        single: list[str | Path] = [binary("postgres"), "--single", "-D", new, "postgres"]
         self.run(account, initdb, "")
         self.run(account, single, FIRST_SQL)
         new.rename(self.data_dir)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar
 
 from config.embedded import places, processes
 from config.embedded.places import StartError
@@ -22,8 +22,8 @@ class Valkey:
     durable: bool = True
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
-    name: Final = "valkey"
-    stop_signal: Final = signal.SIGTERM
+    name: ClassVar[str] = "valkey"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @property
     def data_dir(self) -> Path:

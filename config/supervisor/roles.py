@@ -1,0 +1,121 @@
+"""Which processes make up Beckon, and how each is started."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from config.supervisor.preflight import Port
+
+ROLES = ("web", "worker", "ticker")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A process to keep running."""
+
+    name: str
+    command: list[str]
+    # When the process must have stopped, counted from being asked to.
+    stop_seconds: float = 10
+    # 0 stops first: who takes in work; 1 who does it; 2 who is needed for it.
+    stop_turn: int = 0
+    is_ready: Callable[[], bool] | None = None
+
+
+def chosen_roles(only: str | None, *, demo: bool) -> list[Role]:
+    """The processes for this machine."""
+    roles = [web()] if only in {None, "web"} else []
+    roles += [ticker()] if only in {None, "ticker"} else []
+    roles += workers() if only in {None, "worker"} else []
+    return [*roles, shop(), push_service()] if demo and not only else roles
+
+
+def chosen_ports(only: str | None, *, demo: bool) -> list[Port]:
+    """The ports that those processes listen on."""
+    ports = [Port("WEB_PORT", settings.WEB_PORT)] if only in {None, "web"} else []
+    if demo and not only:
+        ports += [Port("SHOP_PORT", settings.SHOP_PORT), Port("PUSH_PORT", settings.PUSH_PORT)]
+    return ports
+
+
+def local_host() -> str:
+    """Where this machine itself reaches what listens on BIND_ADDRESS."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    return str(everywhere.get(settings.BIND_ADDRESS, settings.BIND_ADDRESS))
+
+
+def local_url(port: int) -> str:
+    host = local_host()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def web() -> Role:
+    command = [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
+        *("--host", settings.BIND_ADDRESS, "--port", str(settings.WEB_PORT)),
+        *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", "8"),
+        *("--log-level", "warning", "--respawn-failed-workers"),
+        *("--workers-kill-timeout", "8", "config.wsgi:application"),
+    ]
+    return Role("web", command, is_ready=partial(answers, settings.WEB_PORT, "/healthz"))
+
+
+def workers() -> list[Role]:
+    command = manage("worker")
+    names = [f"worker {number}" for number in range(1, settings.WORKERS + 1)]
+    return [Role(name, command, stop_seconds=12, stop_turn=1) for name in names]
+
+
+def ticker() -> Role:
+    return Role("ticker", manage("ticker"))
+
+
+def shop() -> Role:
+    command = [
+        *(sys.executable, "-m", "demo.shop", "--bind", settings.BIND_ADDRESS),
+        *("--port", str(settings.SHOP_PORT), "--beckon", settings.PUBLIC_URL),
+        *("--site-key-file", str(settings.VAR_DIR / "demo_site_key")),
+    ]
+    ready = partial(answers, settings.SHOP_PORT, "/")
+    return Role("demo shop", command, stop_seconds=5, is_ready=ready)
+
+
+def push_service() -> Role:
+    command = [
+        *(sys.executable, "-m", "demo.pushservice", "--bind", settings.BIND_ADDRESS),
+        *("--port", str(settings.PUSH_PORT), "--data", str(settings.VAR_DIR / "pushservice")),
+    ]
+    ready = partial(answers, settings.PUSH_PORT, "/")
+    return Role("push service", command, stop_seconds=5, stop_turn=2, is_ready=ready)
+
+
+def sandbox_origins() -> list[str]:
+    """The origins of the sandbox push service, which only a run that starts it may send to."""
+    hosts = dict.fromkeys((local_url(settings.PUSH_PORT), f"http://localhost:{settings.PUSH_PORT}"))
+    return list(hosts)
+
+
+def manage(command: str) -> list[str]:
+    return [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), command]
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether our server answers with 200, asked as a browser on PUBLIC_URL would."""
+    public = urlsplit(settings.PUBLIC_URL)
+    headers = {"Host": public.netloc, "X-Forwarded-Proto": public.scheme}
+    # Not urlopen: a proxy from the environment must not stand between us and ourselves.
+    local = HTTPConnection(local_host(), port, timeout=5)
+    try:
+        local.request("GET", path, headers=headers)
+        return local.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        local.close()
