@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -18,6 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts import crypto
 
 
+def normal_email(email: str) -> str:
+    """The one spelling under which an address is stored and looked up."""
+    return email.strip().lower()
+
+
 def random_key() -> str:
     """A public or secret identifier of 128 random bits, 22 URL-safe characters."""
     return secrets.token_urlsafe(16)
@@ -25,10 +30,13 @@ def random_key() -> str:
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=normal_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normal_email(username or ""))
 
 
 class User(AbstractBaseUser):
@@ -39,6 +47,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     # The installation's owner: may create sites.
     is_owner = models.BooleanField(default=False)
+    # Part of the hash that every session carries: counting up signs the person out everywhere.
+    session_version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "email"
@@ -50,6 +60,18 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must carry to stay valid: changes with the password and the version."""
+        return self._versioned(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under SECRET_KEY_FALLBACKS, so that a new key signs nobody out."""
+        for fallback in super().get_session_auth_fallback_hash():
+            yield self._versioned(fallback)
+
+    def _versioned(self, auth_hash: str) -> str:
+        return f"{auth_hash}.{self.session_version}"
 
     @property
     def initials(self) -> str:
@@ -127,12 +149,21 @@ class Membership(models.Model):
         return f"{self.user} · {self.get_role_display()}"
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> Self:
+        """Neither used nor expired."""
+        return self.filter(used_at=None, expires_at__gt=timezone.now())
+
+
 class Invitation(models.Model):
-    """A link that makes its holder a member, or signs the first owner in; used once."""
+    """A link that is used once: to a site, to a new password, or to the first owner's account.
+
+    With a site: makes its holder a member. Without: sets the password of the user with this
+    e-mail; without an e-mail too, creates the installation's first owner.
+    """
 
     # SHA-256 of the token: the link itself is shown once and never stored.
     token_hash = models.BinaryField(unique=True)
-    # No site: the link that creates the installation's first owner.
     site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField(_("e-mail"), blank=True)
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.VIEWER)
@@ -141,12 +172,10 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
+    objects = InvitationQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.email or "first owner"
-
-    @staticmethod
-    def default_expiry() -> datetime:
-        return timezone.now() + timedelta(days=7)
 
 
 class ApiKey(models.Model):
@@ -177,6 +206,18 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def live(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and not self.expired
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def may(self, scope: str) -> bool:
+        return self.Scope.ALL in self.scopes or scope in self.scopes
 
 
 class AuditEvent(models.Model):
