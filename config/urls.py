@@ -4,6 +4,9 @@ from django.urls import include, path
 
 from config import health
 
+handler403 = "accounts.errors.permission_denied"
+handler404 = "accounts.errors.not_found"
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("push/", include("subscribers.urls_public")),
