@@ -1,5 +1,25 @@
 """Forms of the pages of accounts."""
 
+from accounts.forms.signin import (
+    ChangePasswordForm,
+    FirstOwnerForm,
+    JoinForm,
+    NewPasswordForm,
+    ProfileForm,
+    SignInForm,
+)
 from accounts.forms.site import SiteForm, SiteSettingsForm
+from accounts.forms.team import ApiKeyForm, InviteForm
 
-__all__ = ["SiteForm", "SiteSettingsForm"]
+__all__ = [
+    "ApiKeyForm",
+    "ChangePasswordForm",
+    "FirstOwnerForm",
+    "InviteForm",
+    "JoinForm",
+    "NewPasswordForm",
+    "ProfileForm",
+    "SignInForm",
+    "SiteForm",
+    "SiteSettingsForm",
+]
