@@ -147,7 +147,8 @@ class Firefox:
     # Pages
 
     def open(self, url: str) -> None:
-        """Navigate the current tab and wait until the page is loaded."""
+        """Bring the current tab to the front, navigate it and wait until the page is loaded."""
+        self._show(self.command("WebDriver:GetWindowHandle"))
         self.command("WebDriver:Navigate", {"url": url})
 
     def run(self, script: str, *args: object) -> Any:
@@ -191,6 +192,22 @@ class Firefox:
         with self.chrome():
             tabs = self.run("return gBrowser.tabs.map(t => t.linkedBrowser.currentURI.spec)")
         return [str(url) for url in tabs]
+
+    def switch(self, url: str) -> None:
+        """Wait for the tab that shows `url`, bring it to the front and go on in there."""
+
+        def found() -> bool:
+            for handle in self.command("WebDriver:GetWindowHandles"):
+                self._show(handle)
+                if self.command("WebDriver:GetCurrentURL") == url:
+                    return True
+            return False
+
+        wait_for(found, f"a tab with {url}")
+
+    def _show(self, handle: object) -> None:
+        # A prompt of the browser only opens over the tab that is in front.
+        self.command("WebDriver:SwitchToWindow", {"handle": handle, "focus": True})
 
     # Permission
 

@@ -1,0 +1,42 @@
+"""`python -m demo.pushservice --port 8002 --data var/push`"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from demo.pushservice.run import StartError, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo.pushservice", description=DESCRIPTION)
+    parser.add_argument("--port", type=int, default=8002)
+    parser.add_argument("--data", type=Path, required=True, help="folder for devices and the log")
+    parser.add_argument("--bind", default="127.0.0.1", help="never anything but loopback")
+    parser.add_argument("--url", default="", help="own origin, if not http://BIND:PORT")
+    parser.add_argument(
+        "--receipts-per-second", type=float, default=300.0, help="most that virtual browsers report"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        asyncio.run(
+            serve(
+                port=given.port,
+                data=given.data,
+                bind=given.bind,
+                url=given.url,
+                rate=max(given.receipts_per_second, 0.1),
+            )
+        )
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+DESCRIPTION = "A sandbox push service with virtual browsers. Never expose it to a network."
+
+if __name__ == "__main__":
+    sys.exit(main())
