@@ -116,6 +116,10 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS") or [
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE = PUBLIC_URL.startswith("https://")
 
+# Public writes a minute. A carrier's NAT puts thousands of phones behind one address.
+INGEST_PER_SITE = number("INGEST_PER_SITE", 6_000, least=1, most=1_000_000)
+INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000)
+
 # Sending. The most deliveries that a kill can leave unknown is SEND_WINDOW per worker.
 SEND_BATCH = number("SEND_BATCH", 1_000, least=1, most=10_000)
 SEND_WINDOW = number("SEND_WINDOW", 100, least=1, most=500)
