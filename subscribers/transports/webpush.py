@@ -18,7 +18,7 @@ _TOPIC_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 
 class BadMessage(ValueError):
-    """A message that no push service would take. `code`: `ttl`, `topic` or `payload_too_large`."""
+    """A message that no push service would take. `code`: `ttl`, `topic`, `payload_too_large`, …"""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,11 +38,14 @@ class PayloadTooLarge(BadMessage):
 def encrypt(payload: bytes, p256dh: bytes, auth: bytes) -> bytes:
     """The `aes128gcm` body, 103 bytes longer than `payload`, under a new key each time.
 
-    Raises `PayloadTooLarge` before anything else, and `BadKey` for keys that `parse_p256dh` and
+    Raises `PayloadTooLarge` before anything else, `BadMessage` for an empty payload, and `BadKey` for keys that `parse_p256dh` and
     `parse_auth` would not have let through.
     """
     if len(payload) > MAX_PAYLOAD:
         raise PayloadTooLarge(len(payload))
+    if not payload:
+        # http_ece would write a header without a record, which no browser can read.
+        raise BadMessage("payload_empty", "The message is empty.")
     if len(auth) != AUTH_BYTES:
         raise BadKey("auth", "The authentication secret must be 16 bytes.")
     if len(p256dh) != P256DH_BYTES:

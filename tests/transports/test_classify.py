@@ -1,0 +1,301 @@
+"""One row for each answer that a push service is known to give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscribers.transports.classify import classify, excerpt, retry_after
+from subscribers.transports.messages import OutcomeKind
+
+FCM = "fcm.googleapis.com"
+MOZILLA = "updates.push.services.mozilla.com"
+APPLE = "web.push.apple.com"
+WNS = "wns2-par02p.notify.windows.com"
+OTHER = "push.shop.example"
+HOSTS = (FCM, "jmt17.google.com", MOZILLA, APPLE, WNS, OTHER)
+
+ACCEPTED, REFUSED, GONE = OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.GONE
+RETRY, CONFIG, UNKNOWN = OutcomeKind.RETRY, OutcomeKind.CONFIG, OutcomeKind.UNKNOWN
+
+FCM_MISMATCH = (
+    b"the VAPID credentials in the authorization header do not correspond to the credentials "
+    b"used to create the subscriptions."
+)
+FCM_OLD_MISMATCH = (
+    b"the key in the authorization header does not correspond to the sender ID used to subscribe"
+)
+
+
+def mozilla(errno: object, message: str = "") -> bytes:
+    return json.dumps({"code": 0, "errno": errno, "message": message}).encode()
+
+
+def apple(reason: object) -> bytes:
+    return json.dumps({"reason": reason}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "reason"),
+    [
+        (200, ACCEPTED, "200"),
+        (201, ACCEPTED, "201"),
+        (202, ACCEPTED, "202"),
+        (204, UNKNOWN, "204"),
+        (226, UNKNOWN, "226"),
+        (301, REFUSED, "redirect"),
+        (302, REFUSED, "redirect"),
+        (303, REFUSED, "redirect"),
+        (304, REFUSED, "redirect"),
+        (307, REFUSED, "redirect"),
+        (308, REFUSED, "redirect"),
+        (400, REFUSED, "400"),
+        (401, CONFIG, "vapid_rejected"),
+        (402, REFUSED, "402"),
+        (403, CONFIG, "vapid_rejected"),
+        (404, GONE, "404"),
+        (405, REFUSED, "405"),
+        (408, UNKNOWN, "408"),
+        (409, REFUSED, "409"),
+        (410, GONE, "410"),
+        (411, REFUSED, "411"),
+        (413, REFUSED, "payload_too_large"),
+        (415, REFUSED, "415"),
+        (429, RETRY, "429"),
+        (431, REFUSED, "431"),
+        (500, UNKNOWN, "500"),
+        (501, UNKNOWN, "501"),
+        (502, UNKNOWN, "502"),
+        (503, RETRY, "503"),
+        (504, UNKNOWN, "504"),
+        (507, UNKNOWN, "507"),
+        (599, UNKNOWN, "599"),
+        (999, UNKNOWN, "999"),
+    ],
+)
+@pytest.mark.parametrize("host", HOSTS)
+def test_answers_that_mean_the_same_everywhere(
+    host: str, status: int, kind: OutcomeKind, reason: str
+) -> None:
+    outcome = classify(host, status, {}, b"")
+    assert (outcome.kind, outcome.reason, outcome.status_code) == (kind, reason, status)
+
+
+def test_406_is_a_throttle_at_windows_only() -> None:
+    assert classify(WNS, 406, {}, b"").kind is RETRY
+    assert classify(WNS, 406, {}, b"").retry_after == 60
+    for host in (FCM, MOZILLA, APPLE, OTHER):
+        assert classify(host, 406, {}, b"").kind is REFUSED
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "body", "kind", "reason"),
+    [
+        (FCM, 400, b"<TITLE>UnauthorizedRegistration</TITLE>", CONFIG, "vapid_rejected"),
+        (FCM, 400, b"InvalidTokenFormat", REFUSED, "400"),
+        (FCM, 401, b"Unauthorized", CONFIG, "vapid_rejected"),
+        (FCM, 403, FCM_MISMATCH, CONFIG, "vapid_mismatch"),
+        (FCM, 400, FCM_OLD_MISMATCH, CONFIG, "vapid_mismatch"),
+        (FCM, 404, b"A valid push subscription endpoint should be specified", GONE, "404"),
+        (FCM, 410, b"NotRegistered", GONE, "410"),
+        ("jmt17.google.com", 403, FCM_MISMATCH, CONFIG, "vapid_mismatch"),
+        (OTHER, 400, b"UnauthorizedRegistration", REFUSED, "400"),
+        *[
+            (MOZILLA, 400, mozilla(errno), REFUSED, f"mozilla_{errno}")
+            for errno in (101, 108, 110, 111, 113, 114)
+        ],
+        (MOZILLA, 401, mozilla(109, "Invalid JWT: expired"), CONFIG, "vapid_rejected"),
+        (MOZILLA, 401, mozilla(109, "VAPID public key mismatch"), CONFIG, "vapid_mismatch"),
+        (MOZILLA, 404, mozilla(102), GONE, "404"),
+        (MOZILLA, 410, mozilla(103), GONE, "410"),
+        (MOZILLA, 410, mozilla(105), GONE, "410"),
+        (MOZILLA, 410, mozilla(106), GONE, "410"),
+        (MOZILLA, 413, mozilla(104), REFUSED, "payload_too_large"),
+        (MOZILLA, 503, mozilla(201), RETRY, "503"),
+        (MOZILLA, 502, mozilla(901), RETRY, "mozilla_901"),
+        (MOZILLA, 502, mozilla(902), RETRY, "mozilla_902"),
+        (MOZILLA, 502, mozilla(903), UNKNOWN, "mozilla_903"),
+        (MOZILLA, 502, mozilla(None), UNKNOWN, "502"),
+        (MOZILLA, 502, mozilla(True), UNKNOWN, "502"),
+        (MOZILLA, 502, mozilla("901"), UNKNOWN, "502"),
+        (MOZILLA, 502, mozilla(10**30), UNKNOWN, "502"),
+        (MOZILLA, 502, b"[901]", UNKNOWN, "502"),
+        (MOZILLA, 502, b'{"errno": 901', UNKNOWN, "502"),
+        (OTHER, 502, mozilla(901), UNKNOWN, "502"),
+        (APPLE, 400, apple("BadTtl"), REFUSED, "apple_badttl"),
+        (APPLE, 400, apple("BadUrgency"), REFUSED, "apple_badurgency"),
+        (APPLE, 400, apple("BadWebPushTopic"), REFUSED, "apple_badwebpushtopic"),
+        (APPLE, 400, apple("BadWebPushRequest"), REFUSED, "apple_badwebpushrequest"),
+        (APPLE, 400, apple("VapidPkHashMismatch"), CONFIG, "vapid_mismatch"),
+        (APPLE, 403, apple("VapidPkHashMismatch"), CONFIG, "vapid_mismatch"),
+        (APPLE, 400, apple("BadAuthorizationHeader"), CONFIG, "vapid_rejected"),
+        (APPLE, 400, apple("BadVapidPublicKey"), CONFIG, "vapid_rejected"),
+        (APPLE, 403, apple("BadVapidPublicKey"), CONFIG, "vapid_rejected"),
+        (APPLE, 403, apple("BadJwtToken"), CONFIG, "vapid_rejected"),
+        (APPLE, 403, apple("SomethingNew"), CONFIG, "vapid_rejected"),
+        (APPLE, 404, apple("BadPath"), GONE, "404"),
+        (APPLE, 410, apple("Unregistered"), GONE, "410"),
+        (APPLE, 413, apple("PayloadTooLarge"), REFUSED, "payload_too_large"),
+        (APPLE, 429, apple("TooManyRequests"), RETRY, "429"),
+        (APPLE, 500, apple("InternalServerError"), UNKNOWN, "500"),
+        (APPLE, 503, apple("ServiceUnavailable"), RETRY, "503"),
+        (APPLE, 400, apple("a b <script>"), REFUSED, "400"),
+        (APPLE, 400, apple(7), REFUSED, "400"),
+        (WNS, 410, b"Domain Blocked", CONFIG, "wns_domain_blocked"),
+        (WNS, 410, b"The channel has expired", GONE, "410"),
+        (WNS, 404, b"", GONE, "404"),
+        (WNS, 413, b"", REFUSED, "payload_too_large"),
+        (OTHER, 410, b"Domain Blocked", GONE, "410"),
+    ],
+)
+def test_what_each_service_adds(
+    host: str, status: int, body: bytes, kind: OutcomeKind, reason: str
+) -> None:
+    outcome = classify(host, status, {}, body)
+    assert (outcome.kind, outcome.reason) == (kind, reason)
+
+
+def test_windows_says_domain_blocked_in_a_header() -> None:
+    headers = {"x-wns-error-description": "Domain Blocked"}
+    outcome = classify(WNS, 410, headers, b"")
+    assert (outcome.kind, outcome.reason) == (CONFIG, "wns_domain_blocked")
+    assert outcome.detail == "Domain Blocked"
+
+
+@pytest.mark.parametrize(
+    ("wns_status", "reason"),
+    [
+        ("received", "201"),
+        ("", "201"),
+        ("dropped", "wns_dropped"),
+        ("channelThrottled", "wns_channelthrottled"),
+        ("channelthrottled", "wns_channelthrottled"),
+    ],
+)
+def test_windows_may_accept_and_drop(wns_status: str, reason: str) -> None:
+    outcome = classify(WNS, 201, {"x-wns-status": wns_status}, b"")
+    assert (outcome.kind, outcome.reason) == (ACCEPTED, reason)
+    assert classify(FCM, 201, {"x-wns-status": wns_status}, b"").reason == "201"
+
+
+@pytest.mark.parametrize(
+    ("headers", "location", "ttl"),
+    [
+        ({"location": "https://fcm.googleapis.com/0:12%34", "ttl": "60"}, "0:12%34", 60),
+        ({"apns-id": "5F2B-33"}, "5F2B-33", None),
+        ({"x-wns-msg-id": "4A1"}, "4A1", None),
+        ({"location": "/m/1", "apns-id": "x"}, "/m/1", None),
+        ({"location": "x" * 501}, "", None),
+        ({"location": "/m/\x00"}, "", None),
+        ({"location": "/m/\xe9"}, "", None),
+        ({"ttl": "0"}, "", 0),
+        ({"ttl": "-1"}, "", None),
+        ({"ttl": "soon"}, "", None),
+        ({"ttl": "²"}, "", None),
+        ({"ttl": "9" * 5000}, "", None),
+        ({"ttl": "9" * 12}, "", 10 * 365 * 86400),
+    ],
+)
+def test_what_is_kept_of_an_acceptance(
+    headers: Mapping[str, str], location: str, ttl: int | None
+) -> None:
+    outcome = classify(OTHER, 201, headers, b"ignored")
+    assert outcome.message_location.endswith(location)
+    assert bool(outcome.message_location) == bool(location)
+    assert (outcome.ttl, outcome.detail, outcome.retry_after) == (ttl, "", None)
+
+
+def test_a_redirect_is_not_a_message() -> None:
+    assert (
+        classify(OTHER, 307, {"location": "https://elsewhere.example/"}, b"").message_location == ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("10", 10),
+        (" 120 ", 120),
+        ("1.5", 1.5),
+        ("-5", 0),
+        ("3600", 3600),
+        ("3601", 3600),
+        ("9" * 400, 3600),
+        ("", 7),
+        ("soon", 7),
+        ("inf", 7),
+        ("nan", 7),
+        ("1e9", 7),
+        ("٣", 7),
+        ("Sun, 22 Nov 2026 12:02:00 GMT", 120),
+        ("Sunday, 22-Nov-26 12:02:00 GMT", 120),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+        ("Sun, 22 Nov 2099 11:00:00 GMT", 3600),
+        ("Sun, 99 Nov 2026 99:00:00 GMT", 7),
+        ("Sun, 22 Nov 99999999999 11:00:00 GMT", 7),
+    ],
+)
+def test_retry_after(text: str, seconds: float) -> None:
+    with time_machine.travel(datetime(2026, 11, 22, 12, tzinfo=UTC), tick=False):
+        assert retry_after({"retry-after": text}, default=7) == seconds
+
+
+def test_retry_after_of_our_own_is_never_under_ten_seconds() -> None:
+    assert classify(FCM, 429, {}, b"").retry_after == 60
+    assert classify(FCM, 503, {}, b"").retry_after == 10
+    assert classify(MOZILLA, 503, {"retry-after": "120"}, b"").retry_after == 120
+    assert classify(MOZILLA, 502, {}, mozilla(901)).retry_after == 10
+    # Only a proven refusal carries one.
+    assert classify(FCM, 500, {"retry-after": "5"}, b"").retry_after is None
+    assert classify(FCM, 404, {"retry-after": "5"}, b"").retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", ""),
+        (b"  a\r\n\tb\x00c\x1b[31m ", "a b c [31m"),
+        (b"caf\xc3\xa9", "café"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"see https://fcm.googleapis.com/wp/secret for it", "see … for it"),
+        (b"x" * 9000, "x" * 200),
+        ("a\u202eb".encode(), "a b"),
+    ],
+)
+def test_excerpt_is_short_printable_and_has_no_address(body: bytes, text: str) -> None:
+    assert excerpt(body) == text
+
+
+@given(
+    st.sampled_from(HOSTS),
+    st.integers(200, 999),
+    st.dictionaries(
+        st.sampled_from(
+            ["retry-after", "location", "ttl", "x-wns-status", "x-wns-error-description"]
+        ),
+        st.text() | st.datetimes().map(lambda when: format_datetime(when)),
+    ),
+    st.binary() | st.text().map(lambda text: json.dumps({"reason": text, "errno": text}).encode()),
+)
+def test_no_answer_crashes_it(host: str, status: int, headers: dict[str, str], body: bytes) -> None:
+    outcome = classify(host, status, headers, body)
+    assert len(outcome.message_location) <= 500
+    assert len(outcome.detail) <= 200
+    assert outcome.detail.isprintable()
+    assert (outcome.retry_after is not None) == (outcome.kind is RETRY)
+    assert 0 <= (outcome.retry_after or 0) <= 3600
+    assert len(outcome.reason) <= 50
+
+
+@given(st.binary(max_size=8192))
+def test_deep_json_does_not_crash_it(body: bytes) -> None:
+    nested = b"[" * 8000 + body
+    assert classify(APPLE, 400, {}, nested).reason == "400"
