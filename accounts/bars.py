@@ -39,7 +39,7 @@ NARROWEST = 0.5
 
 
 class Part(NamedTuple):
-    """One part of a whole: a key of ORDER, its words (empty for the usual ones), how many, a link."""
+    """One part of a whole: a key of ORDER, words (empty: the usual ones), how many, a link."""
 
     key: str
     label: str | Promise = ""
@@ -65,7 +65,7 @@ class Segment:
 
 
 def in_order(parts: Iterable[tuple[object, ...]]) -> list[Part]:
-    """Parts (or plain tuples of the same fields) in the fixed order; ValueError for an unknown key."""
+    """Parts (or tuples of the same fields) in the fixed order; ValueError for an unknown key."""
     known = [Part(*part) for part in parts]  # type: ignore[arg-type]
     for part in known:
         if part.key not in ORDER:
@@ -78,8 +78,8 @@ def in_order(parts: Iterable[tuple[object, ...]]) -> list[Part]:
 def segments(parts: Sequence[Part], whole: int = 0) -> list[Segment]:
     """Places on a bar for the parts that are not zero.
 
-    Small parts get NARROWEST, the others give it up in proportion. A whole that is greater than the sum
-    leaves the rest of the bar empty.
+    Small parts get NARROWEST, the others give it up in proportion. A whole that is greater than
+    the sum leaves the rest of the bar empty.
     """
     shown = [part for part in parts if part.count]
     whole = max(whole, sum(part.count for part in shown))

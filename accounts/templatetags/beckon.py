@@ -175,13 +175,15 @@ def when(
 
 @register.simple_tag
 def ago(value: datetime | None, zone: str | ZoneInfo | None = None) -> str:
-    """2 hours ago, for the last seven days; the date and time before that and for what is to come."""
+    """2 hours ago, for the last seven days; before that, and for what is to come, the date."""
     if value is None:
         return NOTHING
     past = timezone.now() - value
     if past < timedelta(0) or past >= timedelta(days=7):
         return when(value, zone)
-    if past < timedelta(minutes=1):
+    if past < timedelta(seconds=5):
+        text = _("a moment ago")
+    elif past < timedelta(minutes=1):
         text = ngettext("%(count)s second ago", "%(count)s seconds ago", past.seconds)
         text %= {"count": past.seconds}
     else:
@@ -206,7 +208,7 @@ def drawn(placed: list[Segment]) -> list[dict[str, str]]:
 def outcomes_bar(
     parts: Iterable[tuple[object, ...]], tall: bool = False, audience: int = 0
 ) -> dict[str, Any]:
-    """The bar alone. Parts are (key, label, count, href); what an audience exceeds them by is empty."""
+    """The bar alone. Parts are (key, label, count, href); what an audience has beyond is empty."""
     ordered = in_order(parts)
     whole = max(audience, sum(part.count for part in ordered))
     words = ", ".join(f"{number(part.count)} {part.words}" for part in ordered if part.count)
@@ -239,13 +241,13 @@ def outcomes_legend(parts: Iterable[tuple[object, ...]], numbers: bool = False) 
 
 @register.inclusion_tag("components/meter.html")
 def meter(value: float, whole: float, label: str, colour: str = "c1") -> dict[str, Any]:
-    """A bar of one value of a whole. The label says it in words; it is what a screen reader reads."""
+    """A bar of one value of a whole. The label says it in words, for those who hear the page."""
     share = min(max(value / whole, 0), 1) if whole else 0
     return {"width": f"{share * 100:.3f}%", "label": label, "colour": colour}
 
 
 def field_extras(field: BoundField) -> tuple[str, str]:
-    """The hint and the counter that a form gives a field, through data- attributes of its widget."""
+    """The hint and the counter that a form gives a field by data- attributes of its widget."""
     attrs = field.field.widget.attrs
     return str(attrs.get("data-hint", "")), str(attrs.get("data-counter", ""))
 

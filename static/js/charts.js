@@ -81,6 +81,12 @@ const marks = {
   },
 };
 
+// Words under the last point and at even steps before it, as many as have room.
+function everySo(value, index, all) {
+  const step = Math.ceil((all.length * 84) / this.chart.width);
+  return (all.length - 1 - index) % step === 0 ? this.getLabelForValue(value) : null;
+}
+
 const options = (data) => {
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
   const ticks = { color: token("ink-3"), font };
@@ -110,7 +116,14 @@ const options = (data) => {
         stacked: data.type === "bars",
         grid: { display: false },
         border: { color: token("line-2") },
-        ticks: { ...ticks, maxRotation: 0, autoSkip: true, maxTicksLimit: 6, display: data.axis !== false },
+        ticks: {
+          ...ticks,
+          align: "inner",
+          autoSkip: false,
+          maxRotation: 0,
+          display: data.axis !== false,
+          callback: everySo,
+        },
       },
       y: {
         stacked: data.type === "bars",
