@@ -15,8 +15,8 @@ def instant(wall: datetime, zone: str) -> datetime:
     if moment.astimezone(local.tzinfo).replace(tzinfo=None) == wall:
         return moment
     # In the gap, fold=0 reads the wall time with the offset from before the change; the change
-    # itself is where that offset ends. Its instant lies within the hours around.
-    return _transition(moment - timedelta(hours=6), moment, ZoneInfo(zone))
+    # itself is where that offset ends. Its instant lies within a day before (Samoa once left out a whole day).
+    return _transition(moment - timedelta(hours=26), moment, ZoneInfo(zone))
 
 
 def _transition(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

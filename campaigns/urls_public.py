@@ -1,5 +1,8 @@
-"""Addresses."""
+"""What devices report to."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from campaigns.views import events
+
+app_name = "campaigns_public"
+urlpatterns = [path("events/", events.events, name="events")]

@@ -1,0 +1,207 @@
+"""Making, changing, copying and deleting campaigns that have not started.
+
+Every change locks the campaign's row first, as starting does with its conditional update: an edit
+comes wholly before the start, or is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import Site, User
+from audiences import rules
+from audiences.models import Audience
+from campaigns import content, payload, scheduling
+from campaigns.models import Campaign, Delivery, Message, Run
+from campaigns.starting import Refused
+
+LONGEST_NAME = 120
+UTM_SOURCE = "beckon"
+UTM_MEDIUM = "web_push"
+CONTENT = tuple(content.CHECKS)
+
+
+def utm_of(name: str) -> str:
+    """What utm_campaign is called after a campaign's name: "Winter layers!" is "winter-layers"."""
+    return slugify(name, allow_unicode=True)[: content.LONGEST["utm"]]
+
+
+@transaction.atomic
+def create(site: Site, *, by: User | None, name: str = "", rule: Any = None) -> Campaign:
+    """A new draft to everyone (or to a rule's people), with an empty message."""
+    name = content.text(name, longest=LONGEST_NAME) or _("New campaign")
+    audience = Audience.objects.create(
+        site=site,
+        rule=(rules.EVERYONE if rule is None else rules.parse(rule)).as_json(),
+        created_by=by,
+    )
+    campaign = Campaign.objects.create(site=site, name=name, audience=audience, created_by=by)
+    Message.objects.create(
+        campaign=campaign,
+        url=site.default_url,
+        utm_source=UTM_SOURCE,
+        utm_medium=UTM_MEDIUM,
+        utm_campaign=utm_of(name),
+        created_by=by,
+    )
+    return campaign
+
+
+def untouched(site: Site, by: User) -> Campaign | None:
+    """The draft that somebody made and never wrote in, if there is one: to be used again."""
+    return Campaign.objects.filter(
+        site=site,
+        created_by=by,
+        state=Campaign.State.DRAFT,
+        name=_("New campaign"),
+        scheduled_wall=None,
+        audience__rule=rules.EVERYONE.as_json(),
+        messages__version=1,
+        messages__title="",
+        messages__body="",
+        messages__image="",
+        messages__actions=[],
+    ).first()
+
+
+def message_of(campaign: Campaign) -> Message:
+    """The newest version of what a campaign says."""
+    return campaign.messages.latest()
+
+
+def editable(campaign: Campaign) -> Campaign:
+    """The campaign, locked for the rest of the transaction; Refused once it has started."""
+    locked = Campaign.objects.select_for_update().select_related(None).get(pk=campaign.pk)
+    if locked.state not in Campaign.EDITABLE:
+        raise Refused(
+            _("This campaign has started or was cancelled, so it can't be changed any more.")
+        )
+    return locked
+
+
+@transaction.atomic
+def rename(campaign: Campaign, name: str) -> None:
+    """Give it another name; ValidationError if there is nothing in it."""
+    name = content.text(name, longest=LONGEST_NAME)
+    if not name:
+        raise ValidationError({"name": _("Give it a name. Only your team sees it.")})
+    editable(campaign)
+    campaign.name = name
+    _touch(campaign, "name")
+
+
+@transaction.atomic
+def edit_message(campaign: Campaign, fields: Mapping[str, Any], by: User | None) -> Message:
+    """Change some fields of what it says; the version that is in force afterwards.
+
+    A version that a run (a test, say) has used never changes: the edit makes the next one.
+    ValidationError by field; `body` where the whole is too large. Refused once it has started.
+    """
+    clean = content.checked(fields)
+    state = editable(campaign).state
+    # FOR UPDATE waits for a run that is just being made with this version, and makes it wait.
+    message = Message.objects.select_for_update().filter(campaign=campaign).latest()
+    if all(getattr(message, name) == value for name, value in clean.items()):
+        return message
+    for name, value in clean.items():
+        setattr(message, name, value)
+    _must_fit(message, campaign.site)
+    if state == Campaign.State.SCHEDULED:
+        _must_be_complete(message)
+    if message.runs.exists():
+        message = Message(**_contents(message), campaign=campaign, version=message.version + 1)
+        message.created_by = by
+        message.save(force_insert=True)
+    else:
+        message.save(update_fields=list(clean))
+    _touch(campaign)
+    return message
+
+
+@transaction.atomic
+def set_audience(campaign: Campaign, rule: Any) -> None:
+    """Who gets it; rules.RuleError for a rule that is not understood."""
+    wanted = rules.parse(rule).as_json()
+    editable(campaign)
+    Audience.objects.filter(pk=campaign.audience_id).update(rule=wanted)
+    campaign.audience.rule = wanted
+    _touch(campaign)
+
+
+@transaction.atomic
+def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
+    """Note when a draft is meant to go out: a naive wall time in a zone, or None for "now".
+
+    Nothing is scheduled by it; `starting.schedule` does that. Refused for what is no draft.
+    """
+    if editable(campaign).state != Campaign.State.DRAFT:
+        raise Refused(_("This campaign is scheduled. Change its time, or unschedule it."))
+    campaign.scheduled_wall = wall.replace(tzinfo=UTC) if wall else None
+    campaign.scheduled_zone = zone if wall else ""
+    campaign.scheduled_for = scheduling.instant(wall, zone) if wall else None
+    _touch(campaign, "scheduled_wall", "scheduled_zone", "scheduled_for")
+
+
+@transaction.atomic
+def duplicate(campaign: Campaign, by: User | None) -> Campaign:
+    """A new draft that says the same to the same people; it keeps no time."""
+    name = _("%(name)s (copy)") % {"name": campaign.name[: LONGEST_NAME - 20]}
+    copy = create(campaign.site, by=by, name=name, rule=campaign.audience.rule)
+    Message.objects.filter(campaign=copy).update(**_contents(message_of(campaign)))
+    return copy
+
+
+@transaction.atomic
+def delete(campaign: Campaign, *, by: User | None = None) -> None:
+    """Remove a draft with its tests. Refused for what is no draft, or while a test is going out."""
+    if editable(campaign).state != Campaign.State.DRAFT:
+        raise Refused(_("Only a draft can be deleted. Unschedule it first."))
+    runs = Run.objects.filter(campaign=campaign)
+    if runs.filter(state__in=(Run.State.PLANNING, Run.State.RUNNING)).exists():
+        raise Refused(_("A test of it is still going out. Try again in a moment."))
+    Delivery.objects.filter(run__in=runs).delete()
+    runs.delete()
+    audit.record("campaign.deleted", site=campaign.site, actor=by, target=campaign.name)
+    campaign.delete()
+    campaign.audience.delete()
+
+
+def _contents(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in CONTENT}
+
+
+def _touch(campaign: Campaign, *changed: str) -> None:
+    campaign.updated_at = timezone.now()
+    campaign.save(update_fields=[*changed, "updated_at"])
+
+
+def _must_fit(message: Message, site: Site) -> None:
+    size, limit = payload.size(message, site), settings.PAYLOAD_LIMIT
+    if size > limit:
+        raise ValidationError(
+            {
+                "body": _(
+                    "The notification is %(over)d bytes too large for push services "
+                    "(%(size)d of %(limit)d). Shorten the text or the addresses."
+                )
+                % {"over": size - limit, "size": size, "limit": limit}
+            }
+        )
+
+
+def _must_be_complete(message: Message) -> None:
+    """What is scheduled goes out as it stands: it may not be emptied."""
+    needed = {"title": _("It is scheduled, so it needs a title.")}
+    needed["url"] = _("It is scheduled, so it needs an address to open.")
+    if missing := {name: text for name, text in needed.items() if not getattr(message, name)}:
+        raise ValidationError(missing)

@@ -1,0 +1,60 @@
+"""Jobs: ids in, one domain call. A job may run zero, one or several times, even twice at once."""
+
+from datetime import datetime, timedelta
+
+import django_rq
+from django.db.models import Q
+from django.utils import timezone
+from rq.exceptions import DuplicateJobError
+
+from campaigns import planning, sending
+from campaigns.models import Batch, Run
+from campaigns.webpush import WebPushSender
+
+# Longer than a queue usually holds a job; a queue that lost it gets it again after this.
+ENQUEUE_AGAIN = timedelta(seconds=30)
+ENQUEUE_AT_ONCE = 1_000
+
+
+def plan(run_id: int) -> None:
+    """Freeze a run's audience, then hand out its batches."""
+    planning.plan(run_id)
+    enqueue_due(timezone.now())
+
+
+def deliver(batch_id: int) -> None:
+    """Send what is due of a batch."""
+    sending.deliver(batch_id, WebPushSender.of_process())
+
+
+def enqueue_due(now: datetime) -> int:
+    """Hand every run and batch that is due to the queue; how many.
+
+    What the queue already holds is refused by its job id. What it lost is handed over again.
+    """
+    stale = Q(enqueued_at=None) | Q(enqueued_at__lt=now - ENQUEUE_AGAIN)
+    runs = Run.objects.filter(stale, state=Run.State.PLANNING)
+    for run_id in (run_ids := list(runs.values_list("pk", flat=True)[:ENQUEUE_AT_ONCE])):
+        enqueue("plan", plan, run_id, f"plan-{run_id}")
+    Run.objects.filter(pk__in=run_ids).update(enqueued_at=now)
+    batches = Batch.objects.filter(
+        stale,
+        Q(leased_until=None) | Q(leased_until__lt=now),
+        due_at__lte=now,
+        run__state__in=(Run.State.RUNNING, Run.State.CANCELLED),
+    ).order_by("due_at", "pk")
+    due = list(batches.values_list("pk", "token")[:ENQUEUE_AT_ONCE])
+    for batch_id, token in due:
+        enqueue("send", deliver, batch_id, f"batch-{batch_id}-{token}")
+    Batch.objects.filter(pk__in=[batch_id for batch_id, _token in due]).update(enqueued_at=now)
+    return len(run_ids) + len(due)
+
+
+def enqueue(queue: str, job: object, argument: int, job_id: str) -> None:
+    """Put a job on a queue unless the same one is there."""
+    try:
+        django_rq.get_queue(queue).enqueue(
+            job, argument, job_id=job_id, unique=True, failure_ttl=60, result_ttl=0
+        )
+    except DuplicateJobError:
+        return

@@ -1,0 +1,201 @@
+"""Starting, scheduling and stopping campaigns: conditional updates, the one that changes a row wins."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from campaigns import partitions, scheduling
+from campaigns.models import Batch, Campaign, Message, Run, month_of
+from subscribers.models import Subscription, TestDevice
+
+
+class Refused(Exception):
+    """The campaign's state forbids it. The sentence is for the person who asked."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def _move(campaign: Campaign, frm: tuple[str, ...], to: str, **fields: object) -> bool:
+    """Change the state if it is one of `frm`; whether this call did it. Refreshes the object."""
+    now = timezone.now()
+    moved = Campaign.objects.filter(pk=campaign.pk, state__in=frm).update(
+        state=to, state_at=now, updated_at=now, **fields
+    )
+    campaign.refresh_from_db()
+    return moved == 1
+
+
+def _message_of(campaign: Campaign) -> Message:
+    message = campaign.messages.order_by("-version").first()
+    if message is None or not message.title or not message.url:
+        raise Refused(_("The message has no title or no address to open. Write it first."))
+    return message
+
+
+def _new_run(campaign: Campaign, kind: str, by: User | None, by_name: str) -> Run:
+    now = timezone.now()
+    month = month_of(now)
+    partitions.ensure(month)
+    newest = Subscription.objects.filter(site=campaign.site_id).aggregate(Max("id"))["id__max"]
+    return Run.objects.create(
+        campaign=campaign,
+        message=_message_of(campaign),
+        kind=kind,
+        month=month,
+        last_subscription=newest or 0,
+        started_by=by,
+        started_by_name=(by_name or str(by or ""))[:150],
+        started_at=now,
+    )
+
+
+def run_of(campaign: Campaign) -> Run | None:
+    """The campaign's run, if it was started."""
+    return campaign.runs.filter(kind=Run.Kind.CAMPAIGN).first()
+
+
+@transaction.atomic
+def start(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> Run:
+    """Start now, once: however often and from wherever it is called, there is one run.
+
+    Refused if it is cancelled or its message is not complete.
+    """
+    if not _move(campaign, Campaign.EDITABLE, Campaign.State.RUNNING, attention=""):
+        if run := run_of(campaign):
+            return run
+        raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
+    run = _new_run(campaign, Run.Kind.CAMPAIGN, by, by_name)
+    audit.record(
+        "campaign.started", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
+    )
+    return run
+
+
+@transaction.atomic
+def send_test(campaign: Campaign, user: User) -> Run:
+    """Send the message as it stands to the user's own test devices, through the same ledger."""
+    devices = TestDevice.objects.filter(user=user, subscription__site=campaign.site_id)
+    if not devices.filter(subscription__state=Subscription.State.ACTIVE).exists():
+        raise Refused(_("None of your devices is a test device that can be reached."))
+    return _new_run(campaign, Run.Kind.TEST, user, "")
+
+
+def schedule(campaign: Campaign, wall: datetime, zone: str, *, by: User | None = None) -> None:
+    """Schedule for a naive wall time in a named zone. Refused in the past or once started."""
+    moment = scheduling.instant(wall, zone)
+    if moment <= timezone.now():
+        raise Refused(_("That moment has passed. Pick a later one, or send now."))
+    _message_of(campaign)
+    if not _move(
+        campaign,
+        Campaign.EDITABLE,
+        Campaign.State.SCHEDULED,
+        scheduled_wall=wall.replace(tzinfo=UTC),
+        scheduled_zone=zone,
+        scheduled_for=moment,
+        attention="",
+    ):
+        raise Refused(_("It has started already and can't be scheduled any more."))
+    audit.record(
+        "campaign.scheduled",
+        site=campaign.site,
+        actor=by,
+        target=campaign.name,
+        at=moment.isoformat(),
+    )
+
+
+def unschedule(campaign: Campaign) -> None:
+    """Back to a draft; the time that was set stays as a suggestion."""
+    if not _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT):
+        raise Refused(_("It is not scheduled any more."))
+
+
+@transaction.atomic
+def cancel(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
+    """Stop for good. What was claimed is recorded as it ends; the rest becomes cancelled.
+
+    Takes effect within one window. Cancelling twice changes nothing.
+    """
+    stoppable = (Campaign.State.SCHEDULED, *Campaign.OPEN)
+    if not _move(campaign, stoppable, Campaign.State.CANCELLED, attention=""):
+        if campaign.state == Campaign.State.CANCELLED:
+            return
+        raise Refused(_("Only a scheduled or running campaign can be cancelled."))
+    now = timezone.now()
+    Run.objects.filter(
+        campaign=campaign, kind=Run.Kind.CAMPAIGN, finished_at=None
+    ).update(state=Run.State.CANCELLED, finished_at=now)
+    # What is left is settled by the batches' own jobs (sending.deliver), now.
+    Batch.objects.filter(run__campaign=campaign, due_at__isnull=False).update(
+        due_at=now, enqueued_at=None
+    )
+    audit.record(
+        "campaign.cancelled", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
+    )
+
+
+@transaction.atomic
+def pause(campaign: Campaign, *, by: User | None = None, reason: str = "") -> None:
+    """Send nothing more until `resume`; takes effect within one window."""
+    if not _move(campaign, (Campaign.State.RUNNING,), Campaign.State.PAUSED, attention=reason):
+        raise Refused(_("It is not running."))
+    Run.objects.filter(campaign=campaign, state__in=(Run.State.PLANNING, Run.State.RUNNING)).exclude(
+        kind=Run.Kind.TEST
+    ).update(state=Run.State.PAUSED, pause_reason=reason)
+    audit.record(
+        "campaign.paused", site=campaign.site, actor=by, target=campaign.name, reason=reason
+    )
+
+
+@transaction.atomic
+def resume(campaign: Campaign, *, by: User | None = None) -> None:
+    """Go on where it stopped. Nobody who was claimed before is sent to again."""
+    if not _move(campaign, (Campaign.State.PAUSED,), Campaign.State.RUNNING, attention=""):
+        raise Refused(_("It is not paused."))
+    paused = Run.objects.filter(
+        campaign=campaign, kind=Run.Kind.CAMPAIGN, state=Run.State.PAUSED
+    )
+    paused.filter(planned_at=None).update(state=Run.State.PLANNING, enqueued_at=None)
+    paused.update(state=Run.State.RUNNING)
+    Batch.objects.filter(run__campaign=campaign).update(enqueued_at=None)
+    audit.record("campaign.resumed", site=campaign.site, actor=by, target=campaign.name)
+
+
+def start_due(now: datetime) -> int:
+    """Start every campaign whose time has come; how many. Any number of tickers may call it.
+
+    One that is later than the lateness limit, because nothing ran at its time, becomes a draft again
+    and says so: a server that was off for a night asks instead of sending.
+    """
+    started = 0
+    limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
+    due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__lte=now)
+    for campaign in due.select_related("site"):
+        if now - campaign.scheduled_for > limit:
+            _ask_instead(campaign)
+            continue
+        try:
+            start(campaign, by_name="schedule")
+            started += 1
+        except Refused as refusal:
+            _move(
+                campaign,
+                (Campaign.State.SCHEDULED,),
+                Campaign.State.DRAFT,
+                attention=refusal.sentence[:200],
+            )
+    return started
+
+
+def _ask_instead(campaign: Campaign) -> None:
+    sentence = _("Its time passed while Beckon was not running, so nothing was sent. Start it or set a new time.")
+    _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT, attention=sentence[:200])

@@ -1,0 +1,58 @@
+"""Receipts from devices: displayed, clicked, dismissed. Each changes its delivery once, or nothing."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from campaigns import tokens
+from campaigns.models import Batch, Delivery
+
+# A push service keeps a message for four weeks at most; a device may show it that late.
+RECEIPT_DAYS = 35
+# A device may report before the answer of its push service is on record.
+SENT = (Delivery.State.SENDING, Delivery.State.ACCEPTED, Delivery.State.UNKNOWN)
+
+
+class Receipt(StrEnum):
+    """What a device reports; also the name of the batch counter."""
+
+    DISPLAYED = "displayed"
+    CLICKED = "clicked"
+    DISMISSED = "dismissed"
+
+
+@transaction.atomic
+def receive(token: str, receipt: Receipt) -> bool:
+    """Note a receipt; whether it was new. Forged, foreign, late or repeated ones change nothing.
+
+    A click proves a display, whose own receipt may have been lost.
+    """
+    try:
+        key = tokens.read(token)
+    except tokens.BadToken:
+        return False
+    news = [receipt] if _note(key, receipt) else []
+    if receipt == Receipt.CLICKED and news and _note(key, Receipt.DISPLAYED):
+        news.append(Receipt.DISPLAYED)
+    if news:
+        batch = Batch.objects.filter(run_id=key.run_id, first__lte=key.subscription_id)
+        newest = batch.order_by("-first").values("pk")[:1]
+        Batch.objects.filter(pk__in=newest).update(**{name: F(name) + 1 for name in news})
+    return bool(news)
+
+
+def _note(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
+    now = timezone.now()
+    column = f"{receipt}_at"
+    return (
+        Delivery.objects.filter(
+            **key._asdict(),
+            **{column: None},
+            state__in=SENT,
+            sent_at__gt=now - timedelta(days=RECEIPT_DAYS),
+        ).update(**{column: now})
+        == 1
+    )

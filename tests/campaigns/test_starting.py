@@ -1,0 +1,156 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Site
+from campaigns import planning, starting
+from campaigns.models import Batch, Campaign, Run
+from tests.factories import make_campaign, make_site, make_subscription
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    return make_site()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_starts_at_once_are_one_run() -> None:
+    site = make_site()
+    make_subscription(site)
+    campaign = make_campaign(site)
+
+    def press(_number: int) -> int:
+        try:
+            return starting.start(Campaign.objects.get(pk=campaign.pk)).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        runs = list(pool.map(press, range(50)))
+    assert len(set(runs)) == 1
+    assert Run.objects.count() == 1
+    assert AuditEvent.objects.filter(action="campaign.started").count() == 1
+
+
+def test_starting_without_a_message_is_refused_and_changes_nothing(site: Site) -> None:
+    campaign = make_campaign(site, message={"title": ""})
+    with pytest.raises(starting.Refused, match="no title"):
+        starting.start(campaign)
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.DRAFT
+    campaign.messages.all().delete()
+    with pytest.raises(starting.Refused):
+        starting.start(campaign)
+
+
+def test_a_cancelled_campaign_is_not_started(site: Site) -> None:
+    campaign = make_campaign(site, state=Campaign.State.CANCELLED)
+    with pytest.raises(starting.Refused, match="Duplicate it"):
+        starting.start(campaign)
+
+
+def test_a_scheduled_campaign_starts_at_its_instant_and_not_before(site: Site) -> None:
+    campaign = make_campaign(site)
+    with time_machine.travel(NOON, tick=False):
+        starting.schedule(campaign, datetime(2026, 11, 24, 18, 0), "Europe/Oslo")
+        due = NOON + timedelta(hours=5)
+        assert campaign.scheduled_for == due
+        assert starting.start_due(due - timedelta(seconds=1)) == 0
+        assert starting.start_due(due) == 1
+        assert starting.start_due(due) == 0
+    assert Run.objects.get().started_by_name == "schedule"
+
+
+def test_the_past_is_no_time_to_schedule_for(site: Site) -> None:
+    with (
+        time_machine.travel(NOON, tick=False),
+        pytest.raises(starting.Refused, match="has passed"),
+    ):
+        starting.schedule(make_campaign(site), datetime(2026, 11, 24, 12, 0), "Europe/Oslo")
+
+
+def test_a_started_campaign_is_not_scheduled(site: Site) -> None:
+    campaign = make_campaign(site)
+    starting.start(campaign)
+    with pytest.raises(starting.Refused, match="started already"):
+        starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
+
+
+def test_later_than_the_limit_asks_instead_of_sending(site: Site) -> None:
+    campaign = make_campaign(site)
+    with time_machine.travel(NOON, tick=False):
+        starting.schedule(campaign, datetime(2026, 11, 24, 12, 30), "UTC")
+    late = NOON + timedelta(hours=1, minutes=31)
+    with time_machine.travel(late, tick=False):
+        assert starting.start_due(late) == 0
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.DRAFT
+    assert "nothing was sent" in campaign.attention
+    assert Run.objects.count() == 0
+
+
+def test_a_schedule_that_cannot_start_says_why_and_stops_nobody_else(site: Site) -> None:
+    broken, good = make_campaign(site), make_campaign(site)
+    for campaign in (broken, good):
+        starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
+    broken.messages.update(title="")
+    due = datetime(2099, 1, 1, 0, 1, tzinfo=UTC)
+    with time_machine.travel(due, tick=False):
+        assert starting.start_due(due) == 1
+    broken.refresh_from_db()
+    assert broken.state == Campaign.State.DRAFT
+    assert "no title" in broken.attention
+
+
+def test_unscheduling_keeps_the_time_as_a_suggestion(site: Site) -> None:
+    campaign = make_campaign(site)
+    starting.schedule(campaign, datetime(2099, 1, 1, 9, 0), "Europe/Oslo")
+    starting.unschedule(campaign)
+    assert campaign.state == Campaign.State.DRAFT
+    assert campaign.scheduled_wall == datetime(2099, 1, 1, 9, 0, tzinfo=UTC)
+    with pytest.raises(starting.Refused):
+        starting.unschedule(campaign)
+
+
+def test_cancelling_is_final_and_can_be_repeated(site: Site) -> None:
+    campaign = make_campaign(site)
+    starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
+    starting.cancel(campaign)
+    starting.cancel(campaign)
+    assert campaign.state == Campaign.State.CANCELLED
+    assert starting.start_due(datetime(2099, 1, 2, tzinfo=UTC)) == 0
+    with pytest.raises(starting.Refused, match="Only a scheduled or running"):
+        starting.cancel(make_campaign(site))
+
+
+def test_cancelled_while_planning_plans_nobody_more(site: Site) -> None:
+    make_subscription(site)
+    campaign = make_campaign(site)
+    run = starting.start(campaign)
+    starting.cancel(campaign)
+    planning.plan(run.pk)
+    assert not Batch.objects.exists()
+
+
+def test_pausing_and_resuming_ask_for_the_right_state(site: Site) -> None:
+    campaign = make_campaign(site)
+    for act in (starting.pause, starting.resume):
+        with pytest.raises(starting.Refused):
+            act(campaign)
+    run = starting.start(campaign)
+    starting.pause(campaign, reason="why")
+    run.refresh_from_db()
+    assert (run.state, campaign.attention) == (Run.State.PAUSED, "why")
+    planning.plan(run.pk)
+    run.refresh_from_db()
+    assert run.planned_at is None
+    starting.resume(campaign)
+    run.refresh_from_db()
+    assert run.state == Run.State.PLANNING
+    assert timezone.now() - campaign.state_at < timedelta(minutes=1)
