@@ -129,6 +129,7 @@ def serve(folder: Path) -> None:
     servers: list[Postgres | Valkey] = []
     environment = {"VAR_DIR": str(folder / "var")}
     (folder / "var").mkdir(mode=0o700)
+    (folder / "var" / "static").mkdir()  # WhiteNoise warns without it
     if not os.environ.get("DATABASE_URL"):
         servers.append(Postgres(folder, durable=False))
         environment["DATABASE_URL"] = embedded.database_url(folder)

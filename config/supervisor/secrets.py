@@ -50,6 +50,8 @@ def make_var_dir(var_dir: Path) -> None:
         raise StartError(
             f"VAR_DIR {var_dir} can't be written. Run Beckon as its owner, or choose another."
         )
+    # WhiteNoise warns when there is no place for collected files, even an empty one.
+    (var_dir / "static").mkdir(exist_ok=True)
 
 
 def keep(path: Path, text: str) -> str:
