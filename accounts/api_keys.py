@@ -148,7 +148,7 @@ class ApiKeyThrottle(BaseThrottle):
         return 60 - time.time() % 60
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How docs/openapi.yaml describes the key."""
 
     target_class = "accounts.api_keys.ApiKeyAuthentication"

@@ -2,7 +2,39 @@
 
 from typing import Any
 
-from accounts.models import AuditEvent, Site, User
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy
+
+from accounts.models import AuditEvent, Membership, Site, User
+
+LABELS = {
+    "campaign.cancelled": gettext_lazy("Cancelled a campaign"),
+    "campaign.created": gettext_lazy("Created a campaign"),
+    "campaign.deleted": gettext_lazy("Deleted a campaign"),
+    "campaign.paused": gettext_lazy("Paused a campaign"),
+    "campaign.resumed": gettext_lazy("Resumed a campaign"),
+    "campaign.scheduled": gettext_lazy("Scheduled a campaign"),
+    "campaign.started": gettext_lazy("Started a campaign"),
+    "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
+    "key.created": gettext_lazy("Made an API key"),
+    "key.revoked": gettext_lazy("Revoked an API key"),
+    "member.invitation_revoked": gettext_lazy("Withdrew an invitation"),
+    "member.invited": gettext_lazy("Invited somebody"),
+    "member.joined": gettext_lazy("Joined"),
+    "member.left": gettext_lazy("Left"),
+    "member.removed": gettext_lazy("Removed a member"),
+    "member.role_changed": gettext_lazy("Changed a role"),
+    "owner.created": gettext_lazy("Became the owner of this installation"),
+    "prompt.changed": gettext_lazy("Changed the prompt"),
+    "site.changed": gettext_lazy("Changed the settings"),
+    "site.created": gettext_lazy("Created the site"),
+    "site.identity_rotated": gettext_lazy("Made a new identity secret"),
+    "user.link_made": gettext_lazy("Made a link for a new password"),
+    "user.password_changed": gettext_lazy("Changed their password"),
+    "user.signed_in": gettext_lazy("Signed in"),
+    "user.signed_out": gettext_lazy("Signed out"),
+    "user.signed_out_everywhere": gettext_lazy("Ended their other sessions"),
+}
 
 
 def record(
@@ -23,3 +55,21 @@ def record(
         target=str(target)[:200],
         detail=detail,
     )
+
+
+def label(action: str) -> str:
+    """What pages call an action."""
+    return str(LABELS.get(action) or action.replace(".", " ").replace("_", " ").capitalize())
+
+
+def of_site(site: Site) -> QuerySet[AuditEvent]:
+    """The events of a site, newest first, with its members' sign-ins and passwords."""
+    members = Membership.objects.filter(site=site).values("user_id")
+    about_members = Q(site=None, action__startswith="user.", actor__in=members)
+    return AuditEvent.objects.filter(Q(site=site) | about_members).order_by("-at", "-id")
+
+
+def actions_of(site: Site) -> list[str]:
+    """The actions that occur, for the filter, by their words."""
+    found = of_site(site).order_by("action").values_list("action", flat=True).distinct()
+    return sorted(found, key=label)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, links
 from accounts.access import require
 from accounts.models import Invitation, Membership, Role, Site, User, normal_email
+from accounts.onboarding import check_account
 
 INVITATION_LASTS = timedelta(days=7)
 
@@ -121,6 +122,15 @@ def join(invitation: Invitation, user: User) -> Site:
         if made:
             audit.record("member.joined", site=site, actor=user, role=membership.role)
     return site
+
+
+def join_as_new(invitation: Invitation, *, name: str, password: str) -> User:
+    """Make the account of somebody who was invited, and let them join."""
+    with transaction.atomic():
+        check_account(invitation.email, password, name)
+        user = User.objects.create_user(invitation.email, password, name=name.strip())
+        join(invitation, user)
+    return user
 
 
 def change_role(site: Site, member_id: int, role: Role, *, by: User) -> Membership:

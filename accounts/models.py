@@ -238,3 +238,19 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.action} {self.target}"
+
+    @property
+    def words(self) -> str:
+        """What pages call it."""
+        from accounts import audit
+
+        return audit.label(self.action)
+
+    @property
+    def about(self) -> str:
+        """Whom or what it concerned, and the particulars, in one line."""
+        particulars = ", ".join(
+            f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
+            for name, value in self.detail.items()
+        )
+        return " · ".join(part for part in (self.target, particulars) if part)

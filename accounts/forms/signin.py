@@ -1,6 +1,8 @@
 """Signing in, the first account, passwords and the profile."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -12,6 +14,8 @@ from accounts.forms.base import helper
 from accounts.models import User, normal_email
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     UserModelForm = forms.ModelForm[User]
 else:
     UserModelForm = forms.ModelForm
@@ -35,7 +39,7 @@ class EmailField(forms.EmailField):
         return normal_email(super().to_python(value) or "")
 
 
-def current_password(label: str, required: str) -> forms.CharField:
+def current_password(label: StrOrPromise, required: StrOrPromise) -> forms.CharField:
     return forms.CharField(
         label=label,
         strip=False,
@@ -100,14 +104,14 @@ class JoinForm(NewPasswordForm):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": gettext_lazy("Write the name that your team knows.")},
     )
-    field_order = ("name", "password")
+    field_order: ClassVar[list[str]] = ["name", "password"]
 
 
 class FirstOwnerForm(JoinForm):
     """The installation's first account."""
 
     email = EmailField(widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    field_order = ("email", "name", "password")
+    field_order: ClassVar[list[str]] = ["email", "name", "password"]
 
     def clean(self) -> dict[str, Any]:
         """Problems of the address and the password are found by onboarding.check_account."""
@@ -123,7 +127,7 @@ class ChangePasswordForm(NewPasswordForm):
     current = current_password(
         gettext_lazy("Current password"), gettext_lazy("Write your current password.")
     )
-    field_order = ("current", "password")
+    field_order: ClassVar[list[str]] = ["current", "password"]
 
     def clean_current(self) -> str:
         current: str = self.cleaned_data["current"]
