@@ -93,11 +93,11 @@ def sentence(rule: Rule | dict[str, Any]) -> str:
 
 
 def sentence_html(rule: Rule | dict[str, Any]) -> SafeString:
-    """The same words with the logic in <b> and the values in <span class="value">."""
+    """The same words with the logic in <b> and the values in <em>."""
     return SafeString(
         _written(
             _parsed(rule),
-            value=lambda text: format_html('<span class="value">{}</span>', text),
+            value=lambda text: format_html("<em>{}</em>", text),
             word=lambda text: format_html("<b>{}</b>", text),
             fill=lambda template, **parts: format_html(conditional_escape(template), **parts),
             join=lambda between, parts: format_html_join(between, "{}", ((p,) for p in parts)),

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Row
 from django import forms
 from django.template.loader import render_to_string
@@ -17,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.forms.base import helper
 from accounts.forms.site import time_zones
 from accounts.models import Site
 from campaigns import content, drafting, scheduling
@@ -166,9 +166,7 @@ class MessageForm(forms.Form):
             if campaign.site.icon_url
             else _("Empty: the browser shows its own.")
         )
-        self.helper = FormHelper()
-        self.helper.form_tag = False
-        self.helper.disable_csrf = True
+        self.helper = helper()
         self.helper.layout = self.layout()
 
     def layout(self) -> Layout:
@@ -314,9 +312,7 @@ class ScheduleForm(forms.Form):
         self.site: Site = campaign.site
         super().__init__(data, initial=time_of(campaign))
         self.fields["zone"].choices = zones(self.initial["zone"])  # type: ignore[attr-defined]
-        self.helper = FormHelper()
-        self.helper.form_tag = False
-        self.helper.disable_csrf = True
+        self.helper = helper()
         self.helper.layout = Layout("when", Div(Row("wall", "zone"), css_class="compose-later"))
 
     def clean(self) -> None:

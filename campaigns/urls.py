@@ -1,6 +1,30 @@
 """Pages of campaigns."""
 
-from django.urls import URLPattern, URLResolver, path  # noqa: F401
+from django.urls import URLPattern, URLResolver, path
+
+from campaigns.views import acting, compose, testing
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+SITE = "sites/<uuid:site_id>"
+ONE = f"{SITE}/campaigns/<uuid:campaign_id>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{SITE}/campaigns/new/", compose.new, name="new"),
+    path(f"{ONE}/message/", compose.message, name="message"),
+    path(f"{ONE}/audience/", compose.audience, name="audience"),
+    path(f"{ONE}/audience/count/", compose.audience_count, name="audience_count"),
+    path(f"{ONE}/schedule/", compose.schedule, name="schedule"),
+    path(f"{ONE}/schedule/note/", compose.schedule_note, name="schedule_note"),
+    path(f"{ONE}/review/", compose.review, name="review"),
+    path(f"{ONE}/test/", testing.test, name="test"),
+    path(f"{ONE}/test/<int:run_id>/", testing.test_run, name="test_run"),
+    path(f"{ONE}/start/", acting.start, name="start"),
+    path(f"{ONE}/plan/", acting.plan, name="plan"),
+    path(f"{ONE}/cancel/", acting.cancel, name="cancel"),
+    path(f"{ONE}/unschedule/", acting.unschedule, name="unschedule"),
+    path(f"{ONE}/pause/", acting.pause, name="pause"),
+    path(f"{ONE}/resume/", acting.resume, name="resume"),
+    path(f"{ONE}/duplicate/", acting.duplicate, name="duplicate"),
+    path(f"{ONE}/delete/", acting.delete, name="delete"),
+]

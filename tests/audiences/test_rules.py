@@ -168,8 +168,8 @@ def test_the_sentence_marks_logic_and_values_and_escapes_them() -> None:
         }
     )
     assert html == (
-        'People who do <b>not</b> have the tag <span class="value">&lt;b&gt;</span>, <b>and</b> '
-        'who use <span class="value">Chrome</span>.'
+        "People who do <b>not</b> have the tag <em>&lt;b&gt;</em>, <b>and</b> "
+        "who use <em>Chrome</em>."
     )
 
 

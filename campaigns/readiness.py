@@ -1,0 +1,132 @@
+"""Whether a campaign can go out as it stands, and what each of its steps has come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audiences import platforms, rules
+from audiences.platforms import Platforms
+from audiences.rules import Rule
+from campaigns import payload
+from campaigns.drafting import message_of
+from campaigns.models import Campaign, Message
+
+# From this many devices on, a person types the number before it goes out.
+LARGE = 1_000
+# The audience may grow by this share between reading the number and pressing the button.
+DRIFT = 0.05
+
+
+class Step(StrEnum):
+    MESSAGE = "message"
+    AUDIENCE = "audience"
+    SCHEDULE = "schedule"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why it can't go out: in which step, beside which field, and what to do."""
+
+    step: Step
+    field: str
+    sentence: str
+
+
+class Standing:
+    """A campaign's message, audience and time, each read once and only when asked for.
+
+    With a rule: as if that were its audience.
+    """
+
+    def __init__(self, campaign: Campaign, rule: Rule | None = None) -> None:
+        self.campaign = campaign
+        self._rule = rule
+
+    @cached_property
+    def message(self) -> Message:
+        return message_of(self.campaign)
+
+    @cached_property
+    def rule(self) -> Rule:
+        return rules.parse(self.campaign.audience.rule) if self._rule is None else self._rule
+
+    @cached_property
+    def counted(self) -> tuple[int, int]:
+        return rules.count(self.campaign.site, self.rule)
+
+    @property
+    def people(self) -> int:
+        return self.counted[0]
+
+    @property
+    def devices(self) -> int:
+        return self.counted[1]
+
+    @cached_property
+    def platforms(self) -> Platforms:
+        return platforms.count(self.campaign.site, self.rule)
+
+    @cached_property
+    def size(self) -> int:
+        return payload.size(self.message, self.campaign.site)
+
+    @property
+    def due(self) -> datetime | None:
+        """When it is meant to go out; None: as soon as somebody says so."""
+        return self.campaign.scheduled_for
+
+    @property
+    def passed(self) -> bool:
+        return self.due is not None and self.due <= timezone.now()
+
+    @property
+    def is_large(self) -> bool:
+        return self.devices > LARGE
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        return [*self._in_message(), *self._in_audience(), *self._in_schedule()]
+
+    def problems_of(self, step: Step) -> list[Problem]:
+        return [problem for problem in self.problems if problem.step is step]
+
+    def _in_message(self) -> list[Problem]:
+        found = []
+        if not self.message.title:
+            found.append(Problem(Step.MESSAGE, "title", _("The message has no title.")))
+        if not self.message.url:
+            found.append(Problem(Step.MESSAGE, "url", _("The message opens no address.")))
+        if self.size > settings.PAYLOAD_LIMIT:
+            sentence = _("The notification is too large: %(size)d bytes of %(limit)d.")
+            sentence %= {"size": self.size, "limit": settings.PAYLOAD_LIMIT}
+            found.append(Problem(Step.MESSAGE, "body", sentence))
+        return found
+
+    def _in_audience(self) -> list[Problem]:
+        if self.devices:
+            return []
+        sentence = (
+            _("Nobody matches these conditions now.")
+            if self.rule.conditions
+            else _("Nobody has given permission on this site yet.")
+        )
+        return [Problem(Step.AUDIENCE, "who", sentence)]
+
+    def _in_schedule(self) -> list[Problem]:
+        if not self.passed:
+            return []
+        return [Problem(Step.SCHEDULE, "wall", _("The time that was set has passed."))]
+
+
+def confirms(typed: str, devices: int) -> bool:
+    """Whether a typed number means this many devices, but for people who have come meanwhile."""
+    digits = "".join(letter for letter in typed if letter.isdecimal())
+    return bool(digits) and abs(int(digits) - devices) <= devices * DRIFT

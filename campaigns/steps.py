@@ -1,0 +1,79 @@
+"""The four steps of the composer as its stepper shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.readiness import Standing, Step
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A step: its name, what it has come to, its address; the stepper's template has the states."""
+
+    name: str
+    line: str
+    href: str
+    state: str
+
+
+def number(count: int) -> str:
+    return number_format(count, use_l10n=True, force_grouping=True)
+
+
+def reach(people: int, devices: int) -> str:
+    """ "44,816 devices of 38,406 people"."""
+    of = ngettext("%(count)s device", "%(count)s devices", devices) % {"count": number(devices)}
+    persons = ngettext("%(count)s person", "%(count)s people", people) % {"count": number(people)}
+    return _("%(devices)s of %(people)s") % {"devices": of, "people": persons}
+
+
+def time_line(standing: Standing) -> str:
+    """ "Thu 26 Nov 18:00 Oslo", or that it goes out when somebody says so."""
+    if standing.due is None:
+        return _("When you say so")
+    campaign = standing.campaign
+    city = campaign.zone.key.rsplit("/", 1)[-1].replace("_", " ")
+    return f"{date_format(localtime(standing.due, campaign.zone), 'D j M H:i')} {city}"
+
+
+def steps(standing: Standing, current: Step) -> list[Shown]:
+    """All four, the current one marked, the others done or in need of attention."""
+    line = {
+        Step.MESSAGE: standing.message.title or _("Nothing written yet"),
+        Step.AUDIENCE: reach(standing.people, standing.devices),
+        Step.SCHEDULE: time_line(standing),
+        Step.REVIEW: _("Who gets it, what and when"),
+    }
+    name = {
+        Step.MESSAGE: _("Message"),
+        Step.AUDIENCE: _("Audience"),
+        Step.SCHEDULE: _("Schedule"),
+        Step.REVIEW: _("Review"),
+    }
+    return [
+        Shown(name[step], line[step], href(standing, step), _state(standing, step, current))
+        for step in Step
+    ]
+
+
+def href(standing: Standing, step: Step) -> str:
+    campaign = standing.campaign
+    return reverse(f"campaigns:{step}", args=[campaign.site_id, campaign.pk])
+
+
+def _state(standing: Standing, step: Step, current: Step) -> str:
+    if step is current:
+        return "current"
+    if step is Step.REVIEW:
+        return ""
+    if not standing.problems_of(step):
+        return "done"
+    # An empty page is not a mistake.
+    return "attention" if step is not Step.MESSAGE or standing.message.title else ""

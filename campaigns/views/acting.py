@@ -1,0 +1,143 @@
+"""What is done to a campaign: start, schedule, stop, copy, delete. POST only, safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.access import SiteRequest, member
+from accounts.models import Role
+from campaigns import drafting, starting
+from campaigns.forms import wall_of
+from campaigns.models import Campaign
+from campaigns.readiness import LARGE, Problem, Standing, Step, confirms
+from campaigns.starting import Refused
+from campaigns.steps import number
+from campaigns.views.compose import campaign_of, review_page
+
+
+@member(Role.MARKETER)
+@require_POST
+def start(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Send now. Pressed twice, from two windows or repeated by a browser: one run."""
+    campaign = campaign_of(request.site, campaign_id)
+    if campaign.state not in Campaign.EDITABLE:
+        return redirect("campaigns:report", campaign.site_id, campaign.pk)
+    problems = [p for p in Standing(campaign).problems if p.step is not Step.SCHEDULE]
+    return go(request, campaign, problems, lambda: starting.start(campaign, by=request.user))
+
+
+@member(Role.MARKETER)
+@require_POST
+def plan(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Schedule for the time that the schedule step has noted."""
+    campaign = campaign_of(request.site, campaign_id)
+    wall, zone = wall_of(campaign), campaign.scheduled_zone
+    if campaign.state != Campaign.State.DRAFT:
+        return redirect("campaigns:report", campaign.site_id, campaign.pk)
+    if wall is None:
+        return review_page(request, campaign, _("Set a time first."))
+    return go(
+        request,
+        campaign,
+        Standing(campaign).problems,
+        lambda: starting.schedule(campaign, wall, zone, by=request.user),
+    )
+
+
+def go(
+    request: SiteRequest, campaign: Campaign, problems: list[Problem], act: Callable[[], object]
+) -> HttpResponse:
+    """Do it if nothing stands in the way, else show the review with what does."""
+    devices = Standing(campaign).devices
+    if problems:
+        return review_page(request, campaign, _("It can't go out yet. See what is missing."))
+    if devices > LARGE and not confirms(request.POST.get("devices", ""), devices):
+        sentence = _("Type the number of devices to go on: it is %(count)s now.")
+        return review_page(request, campaign, sentence % {"count": number(devices)})
+    try:
+        act()
+    except Refused as refusal:
+        return review_page(request, campaign, refusal.sentence)
+    return redirect("campaigns:report", campaign.site_id, campaign.pk)
+
+
+def back(
+    request: SiteRequest, campaign: Campaign, act: Callable[[], object], done: str
+) -> HttpResponse:
+    """Do it, say how it went, and show the report (or the composer of a draft)."""
+    try:
+        act()
+        messages.success(request, done)
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    campaign.refresh_from_db()
+    to = "review" if campaign.state in Campaign.EDITABLE else "report"
+    return redirect(f"campaigns:{to}", campaign.site_id, campaign.pk)
+
+
+@member(Role.MARKETER)
+@require_POST
+def cancel(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_of(request.site, campaign_id)
+    done = _("Cancelled. Nothing more goes out.")
+    return back(request, campaign, lambda: starting.cancel(campaign, by=request.user), done)
+
+
+@member(Role.MARKETER)
+@require_POST
+def unschedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_of(request.site, campaign_id)
+    done = _("It is a draft again. Nothing goes out until you say so.")
+    return back(request, campaign, lambda: starting.unschedule(campaign), done)
+
+
+@member(Role.MARKETER)
+@require_POST
+def pause(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_of(request.site, campaign_id)
+    reason = _("Paused by %(who)s.") % {"who": request.user}
+    return back(
+        request,
+        campaign,
+        lambda: starting.pause(campaign, by=request.user, reason=reason),
+        _("Paused. Nothing more goes out until you resume it."),
+    )
+
+
+@member(Role.MARKETER)
+@require_POST
+def resume(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = campaign_of(request.site, campaign_id)
+    done = _("It goes on where it stopped.")
+    return back(request, campaign, lambda: starting.resume(campaign, by=request.user), done)
+
+
+@member(Role.MARKETER)
+@require_POST
+def duplicate(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """A draft that says the same; of a campaign in any state."""
+    copy = drafting.duplicate(campaign_of(request.site, campaign_id), request.user)
+    messages.success(request, _("This is the copy. The original is as it was."))
+    return redirect("campaigns:message", copy.site_id, copy.pk)
+
+
+@member(Role.MARKETER)
+@require_POST
+def delete(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Remove a draft."""
+    campaign = campaign_of(request.site, campaign_id)
+    try:
+        drafting.delete(campaign, by=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        to = "review" if campaign.state in Campaign.EDITABLE else "report"
+        return redirect(f"campaigns:{to}", campaign.site_id, campaign_id)
+    messages.success(request, _("The draft is deleted."))
+    return redirect("campaigns:list", request.site.pk)

@@ -1,0 +1,287 @@
+"""The composer: message, audience, schedule, review. Every page works without a script."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import SiteRequest, member, require
+from accounts.models import Role, Site
+from audiences import rules, suggestions
+from audiences.catalogue import FIELDS
+from audiences.forms import RuleForm
+from audiences.rules import Rule
+from campaigns import drafting, payload, scheduling, starting, tokens
+from campaigns.forms import MessageForm, ScheduleForm, wall_of
+from campaigns.models import Campaign
+from campaigns.readiness import LARGE, Standing, Step
+from campaigns.starting import Refused
+from campaigns.steps import number, reach, steps
+
+NEXT = {Step.MESSAGE: Step.AUDIENCE, Step.AUDIENCE: Step.SCHEDULE, Step.SCHEDULE: Step.REVIEW}
+
+
+def campaign_of(site: Site, campaign_id: UUID) -> Campaign:
+    """A campaign of a site that the person has passed the door of; Http404 for any other."""
+    campaigns = Campaign.objects.select_related("site", "audience")
+    return get_object_or_404(campaigns, pk=campaign_id, site=site)
+
+
+def started(request: SiteRequest, campaign: Campaign) -> HttpResponse | None:
+    """Where to go instead, for a campaign that can't be written in any more."""
+    if campaign.state in Campaign.EDITABLE:
+        return None
+    sentence = _("This campaign has started or was cancelled: it can't be changed any more.")
+    messages.warning(request, sentence)
+    return redirect("campaigns:report", campaign.site_id, campaign.pk)
+
+
+def page(
+    request: SiteRequest, standing: Standing, step: Step, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    campaign = standing.campaign
+    common = {
+        "nav": "campaigns",
+        "campaign": campaign,
+        "standing": standing,
+        "message": standing.message,
+        "step": step,
+        "next": NEXT.get(step),
+        "steps": steps(standing, step),
+        "reach": reach(standing.people, standing.devices),
+        "may_write": request.role.includes(Role.MARKETER),
+    }
+    template = f"campaigns/compose_{step}.html"
+    return render(request, template, common | context, status=status)
+
+
+def onward(request: SiteRequest, campaign: Campaign, step: Step) -> HttpResponse:
+    """After a save: the next step if that was asked for, else the same page again."""
+    to = NEXT.get(step, step) if "next" in request.POST else step
+    if to is step:
+        messages.success(request, _("Saved."))
+    return redirect(f"campaigns:{to}", campaign.site_id, campaign.pk)
+
+
+@member(Role.MARKETER)
+@require_http_methods(["GET", "POST"])
+def new(request: SiteRequest) -> HttpResponse:
+    """A new draft, or the empty one that this person made before and never wrote in."""
+    campaign = drafting.untouched(request.site, request.user) or drafting.create(
+        request.site, by=request.user
+    )
+    return redirect("campaigns:message", request.site.pk, campaign.pk)
+
+
+@member(Role.VIEWER)
+@require_http_methods(["GET", "POST"])
+def message(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """What it says. A POST that accepts JSON is the page's own saving as one types."""
+    campaign = campaign_of(request.site, campaign_id)
+    if request.method == "POST":
+        require(request.role, Role.MARKETER)
+    if elsewhere := started(request, campaign):
+        return elsewhere
+    standing = Standing(campaign)
+    posted = request.POST if request.method == "POST" else None
+    form = MessageForm(campaign, standing.message, posted)
+    quietly = request.accepts("application/json") and not request.accepts("text/html")
+    if posted is not None:
+        saved = save_message(request, form)
+        if quietly:
+            return JsonResponse(autosaved(form, saved=saved))
+        if saved and form.is_valid():
+            return onward(request, campaign, Step.MESSAGE)
+        standing = Standing(campaign)
+    return page(request, standing, Step.MESSAGE, {"form": form, "composer": facts(standing)})
+
+
+def save_message(request: SiteRequest, form: MessageForm) -> bool:
+    """Store what is valid; whether anything was. What was refused is among the form's errors.
+
+    What is scheduled goes out as it stands, so there it is all or nothing.
+    """
+    campaign = form.campaign
+    if not form.is_valid() and campaign.state == Campaign.State.SCHEDULED:
+        return False
+    try:
+        if "name" in form.cleaned_data and form.cleaned_data["name"] != campaign.name:
+            drafting.rename(campaign, form.cleaned_data["name"])
+        form.message = drafting.edit_message(campaign, form.fields_of_message(), request.user)
+    except ValidationError as error:
+        form.add_refusal(error.message_dict)
+        return False
+    except Refused as refusal:
+        form.add_error(None, refusal.sentence)
+        return False
+    return True
+
+
+def autosaved(form: MessageForm, *, saved: bool) -> dict[str, Any]:
+    """What the page shows after saving by itself."""
+    campaign = form.campaign
+    return {
+        "saved": saved,
+        "at": campaign.updated_at.isoformat(),
+        "name": campaign.name,
+        "opens": payload.opens(form.message) if form.message.url else "",
+        "size": payload.size(form.message, campaign.site),
+        "errors": {name: [str(text) for text in texts] for name, texts in form.errors.items()},
+    }
+
+
+def facts(standing: Standing) -> dict[str, Any]:
+    """What the page's script needs to draw previews and to count bytes as the server does."""
+    site = standing.campaign.site
+    return {
+        "language": site.language,
+        "icon": site.icon_url,
+        "receipts": payload.receipts_url(),
+        "token": tokens.LENGTH,
+        "limit": settings.PAYLOAD_LIMIT,
+    }
+
+
+@member(Role.VIEWER)
+@require_http_methods(["GET", "POST"])
+def audience(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Who gets it. The buttons that add and remove a line save nothing."""
+    campaign = campaign_of(request.site, campaign_id)
+    if request.method == "POST":
+        require(request.role, Role.MARKETER)
+    if elsewhere := started(request, campaign):
+        return elsewhere
+    standing = Standing(campaign)
+    form = RuleForm(standing.rule, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            drafting.set_audience(campaign, form.rule().as_json())
+            return onward(request, campaign, Step.AUDIENCE)
+        except Refused as refusal:
+            form.who.add_error(None, refusal.sentence)
+    context = {"form": form, "suggested": suggested(request.site)} | whom(standing)
+    return page(request, standing, Step.AUDIENCE, context)
+
+
+def suggested(site: Site) -> dict[str, Any]:
+    """Values to pick from, by field; and whether their figures are of all devices."""
+    found = suggestions.suggest(site)
+    groups = [(FIELDS[key], values) for key, values in found.items()]
+    return {"groups": groups, "all": suggestions.looks_at_all(site), "of": suggestions.LOOKED_AT}
+
+
+def whom(standing: Standing) -> dict[str, Any]:
+    """The sentence of a rule, whom it holds for now, and each condition alone."""
+    site, rule = standing.campaign.site, standing.rule
+    return {
+        "sentence": rules.sentence_html(rule),
+        "counted": standing,
+        "alone": [rules.count(site, Rule((item,)))[1] for item in rule.conditions],
+    }
+
+
+@member(Role.VIEWER)
+@require_POST
+def audience_count(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """The sentence and the figures for conditions as they are being written; saves nothing."""
+    campaign = campaign_of(request.site, campaign_id)
+    form = RuleForm(rules.EVERYONE, request.POST)
+    context: dict[str, Any] = {"unfinished": True}
+    if form.is_valid():
+        context = whom(Standing(campaign, form.rule()))
+    return render(request, "campaigns/compose_audience_count.html", context)
+
+
+@member(Role.VIEWER)
+@require_http_methods(["GET", "POST"])
+def schedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """When it goes out. On a scheduled campaign a new time takes effect at once."""
+    campaign = campaign_of(request.site, campaign_id)
+    if request.method == "POST":
+        require(request.role, Role.MARKETER)
+    if elsewhere := started(request, campaign):
+        return elsewhere
+    form = ScheduleForm(campaign, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            set_time(request, campaign, form)
+            return onward(request, campaign, Step.SCHEDULE)
+        except Refused as refusal:
+            form.add_error("when", refusal.sentence)
+    context = {"form": form} | meaning(form)
+    return page(request, Standing(campaign), Step.SCHEDULE, context)
+
+
+def set_time(request: SiteRequest, campaign: Campaign, form: ScheduleForm) -> None:
+    """Note the time of a draft; move a scheduled campaign, or take it off the schedule."""
+    later = form.cleaned_data["when"] == ScheduleForm.LATER
+    wall, zone = (form.cleaned_data["wall"], form.cleaned_data["zone"]) if later else (None, "")
+    if campaign.state == Campaign.State.DRAFT:
+        drafting.set_time(campaign, wall, zone)
+    elif wall:
+        starting.schedule(campaign, wall, zone, by=request.user)
+        messages.success(request, _("It is scheduled for the new time."))
+    else:
+        starting.unschedule(campaign)
+        drafting.set_time(campaign, None)
+        messages.warning(
+            request, _("It is no longer scheduled. Nothing goes out until you say so.")
+        )
+
+
+def meaning(form: ScheduleForm) -> dict[str, Any]:
+    """The instant that the form's wall time means, and whether a clock changes there."""
+    values = form.cleaned_data if form.is_bound and form.is_valid() else form.initial
+    wall, zone = values.get("wall"), values.get("zone")
+    if not wall or not zone:
+        return {"instant": None}
+    moment = scheduling.instant(wall, zone)
+    return {"instant": moment, "zone": zone, "change": scheduling.note(wall, zone)}
+
+
+@member(Role.VIEWER)
+@require_GET
+def schedule_note(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """What a time that is being chosen means; saves nothing."""
+    form = ScheduleForm(campaign_of(request.site, campaign_id), request.GET)
+    context = meaning(form) if form.is_valid() else {"errors": form.errors}
+    return render(request, "campaigns/compose_schedule_note.html", context)
+
+
+@member(Role.VIEWER)
+@require_GET
+def review(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Everything once more before it goes out."""
+    campaign = campaign_of(request.site, campaign_id)
+    if elsewhere := started(request, campaign):
+        return elsewhere
+    return review_page(request, campaign)
+
+
+def review_page(request: SiteRequest, campaign: Campaign, refusal: str = "") -> HttpResponse:
+    standing = Standing(campaign)
+    everyone = rules.count(campaign.site, rules.EVERYONE)[1]
+    left_out = everyone - standing.devices
+    context = {
+        "refusal": refusal,
+        "sentence": rules.sentence_html(standing.rule),
+        "opens": payload.opens(standing.message),
+        "everyone": everyone,
+        "left_out": left_out,
+        "parts": [
+            ("accepted", _("Get it"), standing.devices, ""),
+            ("skipped", _("Outside your audience"), left_out, ""),
+        ],
+        "typed": number(standing.devices) if standing.devices > LARGE else "",
+        "wall": wall_of(campaign),
+        "limit": settings.PAYLOAD_LIMIT,
+    }
+    return page(request, standing, Step.REVIEW, context, status=409 if refusal else 200)
