@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import pycurl
 
+from .connections import Connections
 from .endpoints import EndpointRefused, check_endpoint, in_origins, origin_of
 from .exchange import Exchange, Limits
 from .messages import Outcome, OutcomeKind, Request
@@ -78,6 +79,7 @@ class PushClient:
         self._lock = threading.Lock()
         self._multi: pycurl.CurlMulti | None = None
         self._idle: list[Exchange] = []
+        self._connections = Connections()
         self._http2_origins: set[str] = set()
 
     def send_many(
@@ -99,6 +101,8 @@ class PushClient:
         )
         with self._lock:
             self._sort(work)
+            if self._multi is not None and self._connections.any_closed_by_peer():
+                self._close_multi()
             try:
                 self._run(work)
             except BaseException:
@@ -113,9 +117,12 @@ class PushClient:
                 for exchange in self._idle:
                     exchange.curl.close()
                 self._idle.clear()
-                if self._multi is not None:
-                    self._multi.close()
-                    self._multi = None
+                self._close_multi()
+
+    def _close_multi(self) -> None:
+        if self._multi is not None:
+            self._multi.close()
+            self._multi = None
 
     def _sort(self, work: _Work) -> None:
         """Refuse what may not be sent to; queue the rest by origin: none holds up another."""
@@ -168,7 +175,9 @@ class PushClient:
         work.in_flight[origin] = work.in_flight.get(origin, 0) + 1
 
     def _new_exchange(self) -> Exchange:
-        return Exchange(self._limits, ca_file=self._ca_file, resolve=self._resolve)
+        return Exchange(
+            self._limits, self._connections, ca_file=self._ca_file, resolve=self._resolve
+        )
 
     def _shared_multi(self) -> pycurl.CurlMulti:
         if self._multi is None:
@@ -223,15 +232,12 @@ class PushClient:
         _give_up(work)
 
     def _discard(self, work: _Work) -> None:
-        multi, self._multi = self._multi, None
         for exchange, _index, _origin in work.active.values():
-            if multi is not None:
-                multi.remove_handle(exchange.curl)
+            if self._multi is not None:
+                self._multi.remove_handle(exchange.curl)
             exchange.curl.close()
         work.active.clear()
-        self._idle.clear()
-        if multi is not None:
-            multi.close()
+        self._close_multi()
 
 
 def _wait(multi: pycurl.CurlMulti) -> None:

@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import pycurl
 
 from .classify import classify
+from .connections import Connections
 from .endpoints import blocked_address
 from .messages import Outcome, OutcomeKind, Request
 
@@ -54,8 +55,8 @@ class Limits:
     connect: float = 5.0
 
 
-class _SocketAddress(Protocol):
-    """What curl is about to connect to."""
+class SocketAddress(NamedTuple):
+    """What curl is about to connect to, as pycurl hands it over."""
 
     family: int
     socktype: int
@@ -63,11 +64,26 @@ class _SocketAddress(Protocol):
     addr: tuple[str, int] | tuple[str, int, int, int]
 
 
+class _LentSocket(socket.socket):
+    """pycurl duplicates the descriptor that it is given; this one closes when it lets go of it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Exchange:
     """A handle that carries one request after another. Not for two at once."""
 
-    def __init__(self, limits: Limits, *, ca_file: str | None, resolve: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        connections: Connections,
+        *,
+        ca_file: str | None,
+        resolve: tuple[str, ...],
+    ) -> None:
         self.curl: Final = pycurl.Curl()
+        self._connections = connections
         self._reset(Request(url="", headers=(), body=b""), guarded=True)
         self._set_constants(limits)
         if ca_file is not None:
@@ -107,6 +123,7 @@ class Exchange:
         set_option(pycurl.HEADERFUNCTION, self._take_header)
         set_option(pycurl.WRITEFUNCTION, self._take_body)
         set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        set_option(pycurl.SOCKOPTFUNCTION, self._note_socket)
         # Only curl's own words tell a refused stream from a lost connection.
         set_option(pycurl.DEBUGFUNCTION, self._take_note)
 
@@ -199,7 +216,7 @@ class Exchange:
         self._body += chunk[:room]
         return len(chunk) if len(chunk) <= room else -1
 
-    def _open_socket(self, purpose: int, address: _SocketAddress) -> socket.socket | int:
+    def _open_socket(self, purpose: int, address: SocketAddress) -> socket.socket | int:
         if address.family not in (socket.AF_INET, socket.AF_INET6):
             self._blocked = True
             return int(pycurl.SOCKET_BAD)
@@ -207,7 +224,11 @@ class Exchange:
             self._blocked = True
             return int(pycurl.SOCKET_BAD)
         self._opened = True
-        return socket.socket(address.family, address.socktype, address.protocol)
+        return _LentSocket(address.family, address.socktype, address.protocol)
+
+    def _note_socket(self, descriptor: int, purpose: int) -> int:
+        self._connections.add(descriptor)
+        return int(pycurl.SOCKOPT_OK)
 
     def _take_note(self, kind: int, text: bytes) -> None:
         if kind == pycurl.INFOTYPE_TEXT and _REFUSED_STREAM.match(text):

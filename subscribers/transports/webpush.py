@@ -38,8 +38,8 @@ class PayloadTooLarge(BadMessage):
 def encrypt(payload: bytes, p256dh: bytes, auth: bytes) -> bytes:
     """The `aes128gcm` body, 103 bytes longer than `payload`, under a new key each time.
 
-    Raises `PayloadTooLarge` before anything else, `BadMessage` for an empty payload, and `BadKey` for keys that `parse_p256dh` and
-    `parse_auth` would not have let through.
+    Raises `PayloadTooLarge` before anything else, `BadMessage` for an empty payload, and `BadKey`
+    for keys that `parse_p256dh` and `parse_auth` would not have let through.
     """
     if len(payload) > MAX_PAYLOAD:
         raise PayloadTooLarge(len(payload))

@@ -21,6 +21,7 @@ import h2.events
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hyperframe.frame import GoAwayFrame
 
 CREATED = b"HTTP/1.1 201 Created\r\nLocation: /m/1\r\nTTL: 60\r\nContent-Length: 0\r\n\r\n"
 _LOOPBACK = IPv4Address("127.0.0.1")
@@ -57,6 +58,9 @@ class Visit:
     def reset(self) -> None:
         """Close with RST, so that the client reads an error and no end of file."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self) -> None:
         self.socket.close()
 
     def wait_for_client(self) -> None:
@@ -110,6 +114,8 @@ class Server:
             if self._closing:
                 connection.close()
                 return
+            # Otherwise an answer waits 40 ms for the acknowledgement of the TLS session tickets.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.visits += 1
             self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection, self.visits))
@@ -158,6 +164,11 @@ class Stream:
 
     def reset(self, code: h2.errors.ErrorCodes) -> None:
         self.connection.reset_stream(self.id, code)
+
+    def say_goaway(self) -> None:
+        """Take no stream after this one, and leave the closing to the client, as servers do."""
+        frame = GoAwayFrame(0, last_stream_id=self.id)
+        self.visit.answer(self.connection.data_to_send() + frame.serialize())
 
 
 def http2(script: Callable[[Stream], None]) -> Callable[[Visit], None]:
