@@ -1,5 +1,15 @@
-"""Addresses."""
+"""Public addresses, under /push/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from subscribers.views import public
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("<str:site_key>/config.json", public.config, name="push_config"),
+    path("<str:site_key>/subscriptions/", public.subscriptions, name="push_subscriptions"),
+    path(
+        "<str:site_key>/subscriptions/<uuid:public_id>/",
+        public.subscription,
+        name="push_subscription",
+    ),
+]

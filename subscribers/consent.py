@@ -1,0 +1,105 @@
+"""Permission given, withdrawn, lost and given back: conditional UPDATEs, each with a record.
+
+Whoever changes the row writes the record, so two at once leave one record.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription
+
+Action = ConsentRecord.Action
+State = Subscription.State
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Where, and in which words, somebody said yes."""
+
+    prompt: Prompt | None = None
+    page: str = ""
+
+
+def record(
+    subscription: Subscription,
+    action: Action,
+    *,
+    actor: User | None = None,
+    where: Circumstances | None = None,
+) -> ConsentRecord:
+    """Append to the history of a subscription, with what its row says now."""
+    made = _row(subscription, action, actor=actor, where=where or Circumstances())
+    made.save(force_insert=True)
+    return made
+
+
+def leave(subscription: Subscription, action: Action, *, actor: User | None = None) -> bool:
+    """Stop messages to a device: UNSUBSCRIBED, DENIED or REMOVED by `actor`. False: it had left."""
+    if action not in {Action.UNSUBSCRIBED, Action.DENIED, Action.REMOVED}:
+        raise ValueError(f"{action} is no way to leave")
+    with transaction.atomic():
+        rows = Subscription.objects.filter(pk=subscription.pk).exclude(state=State.UNSUBSCRIBED)
+        if not rows.update(state=State.UNSUBSCRIBED, state_at=timezone.now()):
+            return False
+        record(subscription, action, actor=actor)
+    subscription.state = State.UNSUBSCRIBED
+    return True
+
+
+def leave_all(person: Subscriber, action: Action, *, actor: User | None = None) -> int:
+    """Stop messages to all of a person's devices. Returns how many."""
+    return sum(
+        leave(subscription, action, actor=actor)
+        for subscription in person.subscriptions.exclude(state=State.UNSUBSCRIBED)
+    )
+
+
+def restore(subscription: Subscription, where: Circumstances) -> bool:
+    """A device that was gone or had left is back. False: it was active."""
+    with transaction.atomic():
+        rows = Subscription.objects.filter(pk=subscription.pk).exclude(state=State.ACTIVE)
+        if not rows.update(state=State.ACTIVE, state_at=timezone.now()):
+            return False
+        record(subscription, Action.RESTORED, where=where)
+    subscription.state = State.ACTIVE
+    return True
+
+
+def mark_gone(ids: Iterable[int]) -> int:
+    """The push service closed these addresses (404 or 410). Returns how many were active.
+
+    `ids` are primary keys. Soft: a later visit restores them.
+    """
+    with transaction.atomic():
+        # In key order, so that two of these never wait for each other.
+        active = Subscription.objects.active().filter(pk__in=list(ids)).order_by("pk")
+        lost = list(active.select_for_update(of=("self",)))
+        keys = [subscription.pk for subscription in lost]
+        Subscription.objects.filter(pk__in=keys).update(state=State.GONE, state_at=timezone.now())
+        ConsentRecord.objects.bulk_create(
+            _row(subscription, Action.GONE, actor=None, where=Circumstances())
+            for subscription in lost
+        )
+    return len(lost)
+
+
+def _row(
+    subscription: Subscription, action: Action, *, actor: User | None, where: Circumstances
+) -> ConsentRecord:
+    return ConsentRecord(
+        site_id=subscription.site_id,
+        subscriber_id=subscription.subscriber_id,
+        subscription=subscription,
+        action=action,
+        actor=actor,
+        prompt=where.prompt,
+        page=where.page,
+        language=subscription.language,
+        time_zone=subscription.time_zone,
+        browser=subscription.browser,
+        platform=subscription.platform,
+    )

@@ -1,0 +1,136 @@
+"""Who a device belongs to: the site's own id of a person, with its tags and attributes.
+
+Locks are taken in one order, subscription then people by key, so that nobody waits in circles.
+"""
+
+import hashlib
+import hmac
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts import crypto
+from accounts.models import Site
+from subscribers.incoming import MAX_TAGS, Change, Refused, Scalar, check_attributes_size
+from subscribers.models import ConsentRecord, Subscriber, Subscription
+from subscribers.races import look_again
+
+
+def signature(site: Site, external_id: str) -> str:
+    """Hex HMAC-SHA256 of an external id under the identity secret, as a site's server makes it."""
+    secret = crypto.decrypt(site.identity_secret)
+    return hmac.new(secret, external_id.encode(), hashlib.sha256).hexdigest()
+
+
+def check_signature(site: Site, change: Change) -> None:
+    """A signature that was sent must be right; where the site requires one, it must be there."""
+    if change.external_id is None or (change.signature is None and not site.identity_required):
+        return
+    if change.signature is None:
+        raise Refused("signature", "This site requires a signature.", field="signature", status=403)
+    right = signature(site, change.external_id).encode()
+    if not hmac.compare_digest(right, change.signature.lower().encode()):
+        raise Refused(
+            "signature",
+            "The signature does not fit the external id.",
+            field="signature",
+            status=403,
+        )
+
+
+def change(subscription: Subscription, wanted: Change) -> Subscriber:
+    """Carry out a change that a device asked for; returns the person it belongs to afterwards.
+
+    Raises `Refused` when a person would have too many tags or too large attributes.
+    """
+    return look_again(lambda: _change(subscription, wanted))
+
+
+@transaction.atomic
+def _change(subscription: Subscription, wanted: Change) -> Subscriber:
+    held = Subscription.objects.select_for_update().filter(pk=subscription.pk).first()
+    if held is None:
+        raise Refused("not_found", "There is no such subscription.", status=404)
+    person = _identify(held, wanted.external_id) if wanted.external_id else _lock(held)
+    tags = [tag for tag in person.tags if tag not in wanted.remove_tags]
+    set_details(
+        person,
+        tags=[*tags, *(tag for tag in wanted.add_tags if tag not in tags)],
+        attributes=person.attributes | wanted.attributes,
+    )
+    return person
+
+
+def set_details(
+    person: Subscriber, *, tags: list[str], attributes: dict[str, Scalar | None]
+) -> None:
+    """Store tags and attributes within their limits. An attribute of None goes."""
+    if len(tags) > MAX_TAGS:
+        raise Refused("too_many", f"A person has at most {MAX_TAGS} tags.", field="tags")
+    kept = {name: value for name, value in attributes.items() if value is not None}
+    check_attributes_size(kept)
+    if (tags, kept) != (person.tags, person.attributes):
+        person.tags, person.attributes = tags, kept
+        person.save(update_fields=["tags", "attributes"])
+
+
+def _lock(subscription: Subscription) -> Subscriber:
+    return Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
+
+
+def _identify(subscription: Subscription, external_id: str) -> Subscriber:
+    """The person with this external id, locked, to whom the device now belongs."""
+    mine = Subscriber.objects.get(pk=subscription.subscriber_id)
+    if mine.external_id == external_id:
+        return _lock(subscription)
+    others = Subscriber.objects.filter(site_id=subscription.site_id, external_id=external_id)
+    target = others.first()
+    if target is None and not mine.external_id:
+        return _name(subscription, external_id)
+    if target is None:
+        # Somebody else signed in on this device. Its first owner keeps what is known of them.
+        target = Subscriber.objects.create(site_id=subscription.site_id, external_id=external_id)
+    locked = Subscriber.objects.select_for_update().filter(pk__in=[mine.pk, target.pk])
+    people = {person.pk: person for person in locked.order_by("pk")}
+    if len(people) < 2:
+        raise IntegrityError("one of the two was erased meanwhile")
+    mine, target = people[mine.pk], people[target.pk]
+    Subscription.objects.filter(pk=subscription.pk).update(subscriber=target)
+    ConsentRecord.objects.filter(subscription=subscription).update(subscriber=target)
+    if not mine.external_id:
+        _merge(mine, target)
+    return target
+
+
+def _name(subscription: Subscription, external_id: str) -> Subscriber:
+    """Nobody has this id yet: the anonymous person turns out to be the one."""
+    person = _lock(subscription)
+    if person.external_id:
+        raise IntegrityError("another device named this person meanwhile")
+    person.external_id = external_id
+    person.save(update_fields=["external_id"])
+    return person
+
+
+def _merge(anonymous: Subscriber, target: Subscriber) -> None:
+    """What an anonymous visitor did counts for the person; what the person has said counts more."""
+    tags = [*target.tags, *(tag for tag in anonymous.tags if tag not in target.tags)]
+    attributes: dict[str, Any] = anonymous.attributes | target.attributes
+    try:
+        check_attributes_size(attributes)
+    except Refused:
+        attributes = target.attributes
+    target.tags, target.attributes = tags[:MAX_TAGS], attributes
+    target.created_at = min(target.created_at, anonymous.created_at)
+    target.last_seen_at = max(target.last_seen_at, anonymous.last_seen_at)
+    target.save(update_fields=["tags", "attributes", "created_at", "last_seen_at"])
+    if not anonymous.subscriptions.exists():
+        anonymous.delete()
+
+
+@transaction.atomic
+def erase(person: Subscriber) -> None:
+    """Delete a person with devices and consent records. Ledger rows stay, naming nobody."""
+    # Subscriptions first: the order in which everybody locks.
+    list(person.subscriptions.select_for_update().order_by("pk").values_list("pk"))
+    person.delete()
