@@ -1,4 +1,4 @@
-"""`python -m demo.pushservice --port 8002 --data var/push`"""
+"""`python -m demo.pushservice --port 8002 --data var/pushservice`"""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from demo.pushservice.run import StartError, serve
+from demo.pushservice.run import builder
+from demo.serving import StartError, serve
+
+DESCRIPTION = "A sandbox push service with virtual browsers. Never expose it to a network."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,23 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--receipts-per-second", type=float, default=300.0, help="most that virtual browsers report"
     )
     given = parser.parse_args(arguments)
+    build = builder(given.data, url=given.url, rate=max(given.receipts_per_second, 0.1))
     try:
-        asyncio.run(
-            serve(
-                port=given.port,
-                data=given.data,
-                bind=given.bind,
-                url=given.url,
-                rate=max(given.receipts_per_second, 0.1),
-            )
-        )
+        asyncio.run(serve(build, "Sandbox push service", given.bind, given.port))
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
-
-DESCRIPTION = "A sandbox push service with virtual browsers. Never expose it to a network."
 
 if __name__ == "__main__":
     sys.exit(main())

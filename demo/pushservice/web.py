@@ -50,9 +50,9 @@ class Api:
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep pages of other origins out: this is on loopback, where any page can send."""
-        if request.path.startswith("/wpush/"):
+        if request.path.startswith(("/wpush/", "/static/", "/healthz")) or request.path == "/":
             return await handler(request)
-        if request.host.rpartition(":")[0].strip("[]") not in self.hosts:
+        if _hostname(request.host) not in self.hosts:
             return _error(421, "This address is not one of the sandbox's own.")
         reading = request.method in {hdrs.METH_GET, hdrs.METH_HEAD}
         if not reading and request.body_exists and request.content_type != "application/json":
@@ -370,6 +370,10 @@ def _number(request: web.Request, name: str, default: int) -> int:
     return int(text)
 
 
-def hosts_of(origin: str, bind: str) -> set[str]:
+def _hostname(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""
+
+
+def hosts_of(origin: str) -> set[str]:
     """The names under which the sandbox answers."""
-    return {"127.0.0.1", "localhost", "::1", bind, urlsplit(origin).hostname or ""}
+    return {"127.0.0.1", "localhost", "::1", urlsplit(origin).hostname or ""}
