@@ -1,11 +1,13 @@
 """Server keys of a site: made, checked, revoked; and how the REST API asks for them."""
 
+from __future__ import annotations
+
 import hashlib
 import secrets
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
@@ -19,10 +21,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from accounts import audit
 from accounts.models import ApiKey, Site, User
+
+if TYPE_CHECKING:  # its module reads the setting that names the classes in here
+    from rest_framework.views import APIView
 
 PREFIX = "bk_"
 USED_EVERY = timedelta(minutes=1)
