@@ -83,7 +83,7 @@ const marks = {
 
 // Words under the last point and at even steps before it, as many as have room.
 function everySo(value, index, all) {
-  const step = Math.ceil((all.length * 84) / this.chart.width);
+  const step = Math.ceil(all.length / Math.min(7, this.chart.width / 84));
   return (all.length - 1 - index) % step === 0 ? this.getLabelForValue(value) : null;
 }
 
