@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from io import StringIO
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from crispy_forms.bootstrap import InlineField
 
@@ -83,7 +83,13 @@ def _language(text: str) -> str:
     return code
 
 
-class Conditions(BaseFormSet[ConditionForm]):
+if TYPE_CHECKING:
+    ConditionForms = BaseFormSet[ConditionForm]
+else:
+    ConditionForms = BaseFormSet  # takes no parameter when it runs
+
+
+class Conditions(ConditionForms):
     """The lines; all of them must hold."""
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def next_due(lease: Lease) -> datetime | None:
 
 
 def subscriptions(claimed: Sequence[Claimed]) -> dict[int, Subscription]:
-    """The devices of a claimed window with their keys, by id; locked against erasure until commit."""
+    """A claimed window's devices with their keys, by id; locked against erasure until commit."""
     ids = [row.subscription_id for row in claimed]
     devices = Subscription.objects.select_related("vapid_key").select_for_update(
         of=("self",), no_key=True

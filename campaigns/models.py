@@ -73,7 +73,7 @@ class Campaign(models.Model):
 
 
 class Message(models.Model):
-    """What a campaign says. A version that a run has used never changes; an edit makes a new one."""
+    """What a campaign says. A version that a run used never changes; an edit makes a new one."""
 
     class Urgency(models.TextChoices):  # RFC 8030 section 5.3
         VERY_LOW = "very-low", _("Very low: on power and Wi-Fi")
@@ -220,9 +220,7 @@ class Batch(models.Model):
         ]
         indexes = [
             # Serves the ticker: what is due.
-            models.Index(
-                fields=["due_at"], condition=Q(due_at__isnull=False), name="batch_due"
-            )
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="batch_due")
         ]
 
     def __str__(self) -> str:
@@ -232,8 +230,8 @@ class Batch(models.Model):
 class Delivery(models.Model):
     """The ledger: one row for every considered recipient of a run, whatever happened.
 
-    The table is range-partitioned by `month` (campaigns.partitions), so that an old month is dropped,
-    not deleted. `month` is that of the run, so the key is unique per (run, subscription).
+    The table is range-partitioned by `month` (campaigns.partitions), so that an old month is
+    dropped, not deleted. `month` is that of the run, so the key is unique per (run, subscription).
     """
 
     class State(models.IntegerChoices):
@@ -274,8 +272,7 @@ class Delivery(models.Model):
     message_location = models.TextField(blank=True, default="")
 
     class Meta:
-        managed = False  # a partitioned table: see the migration
-        db_table = "campaigns_delivery"
+        db_table = "campaigns_delivery"  # made partitioned by its migration
 
     def __str__(self) -> str:
         return f"{self.get_state_display()}"

@@ -1,4 +1,4 @@
-"""The ledger's monthly partitions: made when a month begins, dropped when it is out of retention."""
+"""The ledger's monthly partitions, so that an old month can be dropped instead of deleted."""
 
 from datetime import date
 

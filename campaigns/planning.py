@@ -60,7 +60,9 @@ def plan_chunk(run_id: int) -> bool:
             pending=len(part),
             due_at=now,
         )
-        for part in (ids[i : i + settings.SEND_BATCH] for i in range(0, len(ids), settings.SEND_BATCH))
+        for part in (
+            ids[i : i + settings.SEND_BATCH] for i in range(0, len(ids), settings.SEND_BATCH)
+        )
     )
     if len(ids) == size:
         Run.objects.filter(pk=run.pk).update(planned_through=ids[-1])
@@ -73,7 +75,7 @@ def plan_chunk(run_id: int) -> bool:
 
 
 def insert(run: Run, limit: int) -> list[int]:
-    """Insert at most `limit` recipients beyond planned_through; their subscription ids, ascending."""
+    """Insert at most `limit` recipients beyond planned_through; their ids, ascending."""
     chosen = (
         Subscription.objects.active()
         .filter(

@@ -1,7 +1,9 @@
 """Wall time in a named zone to an instant (push-reference section 3.6)."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.utils.translation import gettext as _
 
 
 def instant(wall: datetime, zone: str) -> datetime:
@@ -15,7 +17,7 @@ def instant(wall: datetime, zone: str) -> datetime:
     if moment.astimezone(local.tzinfo).replace(tzinfo=None) == wall:
         return moment
     # In the gap, fold=0 reads the wall time with the offset from before the change; the change
-    # itself is where that offset ends. Its instant lies within a day before (Samoa once left out a whole day).
+    # itself is where that offset ends: within a day before (Samoa once left out a whole day).
     return _transition(moment - timedelta(hours=26), moment, ZoneInfo(zone))
 
 
@@ -32,10 +34,25 @@ def _transition(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 
 
 def note(wall: datetime, zone: str) -> str:
-    """"gap" or "fold" where the clock changes at that wall time, else ""."""
+    """ "gap" or "fold" where the clock changes at that wall time, else ""."""
     tz = ZoneInfo(zone)
     first, second = (wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first == second:
         return ""
     round_trip = first.astimezone(tz).replace(tzinfo=None)
     return "fold" if round_trip == wall else "gap"
+
+
+def parse_wall(text: str, zone: str) -> datetime:
+    """A naive wall time from ISO 8601; ValueError with a sentence for it or for the zone."""
+    if zone not in available_timezones():
+        raise ValueError(
+            _("%(zone)s is no time zone. Use an IANA name such as Europe/Oslo.") % {"zone": zone}
+        )
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("Write the time as 2026-11-26T18:00.")) from None
+    if wall.tzinfo is not None:
+        raise ValueError(_("Write the wall time without an offset, and the zone beside it."))
+    return wall

@@ -14,6 +14,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns import finishing, leases, ledger, payload, starting, tokens
 from campaigns.leases import Lease, Lost
@@ -156,7 +157,7 @@ def result(row: Claimed, outcome: Outcome) -> Result:
 
 
 def retry_delay(attempts: int, outcome: Outcome) -> float:
-    """Seconds until the next attempt: what the push service asked for, else exponential with jitter."""
+    """Seconds until the next attempt: what the service asked for, else exponential with jitter."""
     if outcome.retry_after is not None:
         return max(outcome.retry_after, FIRST_DELAY_SECONDS)
     ceiling = min(FIRST_DELAY_SECONDS * 2**attempts, LONGEST_DELAY_SECONDS)
@@ -168,9 +169,7 @@ def record_window(lease: Lease, results: Sequence[Result]) -> None:
     """Write a window's outcomes and the batch's counters together; Lost if we were fenced off."""
     batch = leases.hold(lease)
     states = ledger.record(lease, results)
-    consent.mark_gone(
-        [r.subscription_id for r in results if r.state == Delivery.State.GONE]
-    )
+    consent.mark_gone([r.subscription_id for r in results if r.state == Delivery.State.GONE])
     count(batch, [state for state in states if state != Delivery.State.PLANNED])
 
 
@@ -180,9 +179,7 @@ def count(batch: Batch, states: Sequence[Delivery.State]) -> None:
         counter = COUNTERS[state]
         setattr(batch, counter, getattr(batch, counter) + number)
         batch.pending -= number
-    batch.save(
-        update_fields=["pending", *COUNTERS.values(), "skipped_by_reason", "leased_until"]
-    )
+    batch.save(update_fields=["pending", *COUNTERS.values(), "skipped_by_reason", "leased_until"])
 
 
 def stop_on_config(run: Run, outcomes: Sequence[Outcome]) -> None:
@@ -190,7 +187,9 @@ def stop_on_config(run: Run, outcomes: Sequence[Outcome]) -> None:
     refusal = next((o for o in outcomes if o.kind == OutcomeKind.CONFIG), None)
     if refusal is None:
         return
-    sentence = f"The push service refuses our key ({refusal.status_code}: {refusal.detail or refusal.reason})."
+    sentence = _("The push service refuses our key (%(answer)s). Nobody is lost. Fix the key.") % {
+        "answer": f"{refusal.status_code}: {(refusal.detail or refusal.reason)[:100]}"
+    }
     try:
         if run.kind == Run.Kind.CAMPAIGN:
             starting.pause(run.campaign, reason=sentence[:200])

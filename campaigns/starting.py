@@ -1,4 +1,4 @@
-"""Starting, scheduling and stopping campaigns: conditional updates, the one that changes a row wins."""
+"""Starting, scheduling and stopping: conditional updates, the one that changes a row wins."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -131,9 +131,9 @@ def cancel(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> 
             return
         raise Refused(_("Only a scheduled or running campaign can be cancelled."))
     now = timezone.now()
-    Run.objects.filter(
-        campaign=campaign, kind=Run.Kind.CAMPAIGN, finished_at=None
-    ).update(state=Run.State.CANCELLED, finished_at=now)
+    Run.objects.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN, finished_at=None).update(
+        state=Run.State.CANCELLED, finished_at=now
+    )
     # What is left is settled by the batches' own jobs (sending.deliver), now.
     Batch.objects.filter(run__campaign=campaign, due_at__isnull=False).update(
         due_at=now, enqueued_at=None
@@ -148,9 +148,9 @@ def pause(campaign: Campaign, *, by: User | None = None, reason: str = "") -> No
     """Send nothing more until `resume`; takes effect within one window."""
     if not _move(campaign, (Campaign.State.RUNNING,), Campaign.State.PAUSED, attention=reason):
         raise Refused(_("It is not running."))
-    Run.objects.filter(campaign=campaign, state__in=(Run.State.PLANNING, Run.State.RUNNING)).exclude(
-        kind=Run.Kind.TEST
-    ).update(state=Run.State.PAUSED, pause_reason=reason)
+    Run.objects.filter(
+        campaign=campaign, state__in=(Run.State.PLANNING, Run.State.RUNNING)
+    ).exclude(kind=Run.Kind.TEST).update(state=Run.State.PAUSED, pause_reason=reason)
     audit.record(
         "campaign.paused", site=campaign.site, actor=by, target=campaign.name, reason=reason
     )
@@ -161,9 +161,7 @@ def resume(campaign: Campaign, *, by: User | None = None) -> None:
     """Go on where it stopped. Nobody who was claimed before is sent to again."""
     if not _move(campaign, (Campaign.State.PAUSED,), Campaign.State.RUNNING, attention=""):
         raise Refused(_("It is not paused."))
-    paused = Run.objects.filter(
-        campaign=campaign, kind=Run.Kind.CAMPAIGN, state=Run.State.PAUSED
-    )
+    paused = Run.objects.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN, state=Run.State.PAUSED)
     paused.filter(planned_at=None).update(state=Run.State.PLANNING, enqueued_at=None)
     paused.update(state=Run.State.RUNNING)
     Batch.objects.filter(run__campaign=campaign).update(enqueued_at=None)
@@ -173,8 +171,8 @@ def resume(campaign: Campaign, *, by: User | None = None) -> None:
 def start_due(now: datetime) -> int:
     """Start every campaign whose time has come; how many. Any number of tickers may call it.
 
-    One that is later than the lateness limit, because nothing ran at its time, becomes a draft again
-    and says so: a server that was off for a night asks instead of sending.
+    One that is later than the lateness limit, because nothing ran at its time, becomes a draft
+    again and says so: a server that was off for a night asks instead of sending.
     """
     started = 0
     limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
@@ -197,5 +195,8 @@ def start_due(now: datetime) -> int:
 
 
 def _ask_instead(campaign: Campaign) -> None:
-    sentence = _("Its time passed while Beckon was not running, so nothing was sent. Start it or set a new time.")
+    sentence = _(
+        "Its time passed while Beckon was not running, so nothing was sent. "
+        "Start it or set a new time."
+    )
     _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT, attention=sentence[:200])

@@ -1,4 +1,4 @@
-"""Receipts from devices: displayed, clicked, dismissed. Each changes its delivery once, or nothing."""
+"""Receipts from devices: displayed, clicked, dismissed. Each changes its row once, or nothing."""
 
 from datetime import timedelta
 from enum import StrEnum

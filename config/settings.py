@@ -187,7 +187,9 @@ TEMPLATES: list[dict[str, Any]] = [
 
 DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url(VAR_DIR)
 if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-    raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://. Beckon needs PostgreSQL.")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must begin with postgresql://. Beckon needs PostgreSQL."
+    )
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = 60

@@ -21,29 +21,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Delivery',
-            fields=[
-                ('pk', models.CompositePrimaryKey('month', 'run_id', 'subscription_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('month', models.DateField()),
-                ('state', models.PositiveSmallIntegerField(choices=[(0, 'Still to send'), (1, 'Being sent'), (2, 'Accepted'), (3, 'Refused'), (4, 'Gone'), (5, 'Skipped'), (6, 'Expired'), (7, 'Cancelled'), (8, 'Unknown')], default=0)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('status_code', models.PositiveSmallIntegerField(null=True)),
-                ('version', models.PositiveSmallIntegerField(null=True)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('displayed_at', models.DateTimeField(null=True)),
-                ('clicked_at', models.DateTimeField(null=True)),
-                ('dismissed_at', models.DateTimeField(null=True)),
-                ('reason', models.CharField(blank=True, default='', max_length=40)),
-                ('message_location', models.TextField(blank=True, default='')),
-            ],
-            options={
-                'db_table': 'campaigns_delivery',
-                'managed': False,
-            },
-        ),
-        migrations.CreateModel(
             name='Campaign',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),

@@ -1,6 +1,7 @@
 """The ledger table: range-partitioned by month, so that old months are dropped, not deleted."""
 
-from django.db import migrations
+import django.db.models.deletion
+from django.db import migrations, models
 
 CREATE = """
 CREATE TABLE campaigns_delivery (
@@ -26,8 +27,79 @@ CREATE TABLE campaigns_delivery (
 CREATE INDEX delivery_subscription ON campaigns_delivery (subscription_id);
 """
 
+LEDGER = migrations.CreateModel(
+    name="Delivery",
+    fields=[
+        (
+            "pk",
+            models.CompositePrimaryKey(
+                "month",
+                "run_id",
+                "subscription_id",
+                blank=True,
+                editable=False,
+                primary_key=True,
+                serialize=False,
+            ),
+        ),
+        ("month", models.DateField()),
+        (
+            "run",
+            models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="deliveries",
+                to="campaigns.run",
+            ),
+        ),
+        (
+            "subscription",
+            models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="deliveries",
+                to="subscribers.subscription",
+            ),
+        ),
+        (
+            "state",
+            models.PositiveSmallIntegerField(
+                choices=[
+                    (0, "Still to send"),
+                    (1, "Being sent"),
+                    (2, "Accepted"),
+                    (3, "Refused"),
+                    (4, "Gone"),
+                    (5, "Skipped"),
+                    (6, "Expired"),
+                    (7, "Cancelled"),
+                    (8, "Unknown"),
+                ],
+                default=0,
+            ),
+        ),
+        ("attempts", models.PositiveSmallIntegerField(default=0)),
+        ("status_code", models.PositiveSmallIntegerField(null=True)),
+        ("version", models.PositiveSmallIntegerField(null=True)),
+        ("not_before", models.DateTimeField(null=True)),
+        ("sent_at", models.DateTimeField(null=True)),
+        ("settled_at", models.DateTimeField(null=True)),
+        ("displayed_at", models.DateTimeField(null=True)),
+        ("clicked_at", models.DateTimeField(null=True)),
+        ("dismissed_at", models.DateTimeField(null=True)),
+        ("reason", models.CharField(blank=True, default="", max_length=40)),
+        ("message_location", models.TextField(blank=True, default="")),
+    ],
+    options={"db_table": "campaigns_delivery"},
+)
+
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0001_initial")]
+    dependencies = [("campaigns", "0001_initial"), ("subscribers", "0001_initial")]
 
-    operations = [migrations.RunSQL(CREATE, "DROP TABLE campaigns_delivery")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(CREATE, "DROP TABLE campaigns_delivery")],
+            state_operations=[LEDGER],
+        )
+    ]

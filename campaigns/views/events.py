@@ -1,4 +1,4 @@
-"""POST /push/events/: where devices report. Public and hostile: no session, no cookies, no answers."""
+"""POST /push/events/: where devices report. Public and hostile: no session, no cookies."""
 
 import json
 

@@ -91,9 +91,9 @@ def test_a_batch_whose_sender_died_is_queued_when_its_lease_ends() -> None:
 
 
 def test_the_process_has_one_sender_and_a_poisoned_device_refuses_only_itself() -> None:
-    from campaigns.sending import requests_for
     from campaigns.ledger import Claimed
     from campaigns.models import Delivery
+    from campaigns.sending import requests_for
 
     sender = WebPushSender.of_process()
     assert sender is WebPushSender.of_process()

@@ -49,9 +49,18 @@ def test_the_payload_is_declarative_web_push() -> None:
     ("url", "expected"),
     [
         ("https://a.example/", "https://a.example/?utm_source=s&utm_medium=web+push"),
-        ("https://a.example/?q=1#top", "https://a.example/?q=1&utm_source=s&utm_medium=web+push#top"),
-        ("https://a.example/?utm_source=mine", "https://a.example/?utm_source=mine&utm_medium=web+push"),
-        ("https://a.example/?flag&x=%C3%A5", "https://a.example/?flag&x=%C3%A5&utm_source=s&utm_medium=web+push"),
+        (
+            "https://a.example/?q=1#top",
+            "https://a.example/?q=1&utm_source=s&utm_medium=web+push#top",
+        ),
+        (
+            "https://a.example/?utm_source=mine",
+            "https://a.example/?utm_source=mine&utm_medium=web+push",
+        ),
+        (
+            "https://a.example/?flag&x=%C3%A5",
+            "https://a.example/?flag&x=%C3%A5&utm_source=s&utm_medium=web+push",
+        ),
     ],
 )
 def test_utm_parameters_are_added_and_never_replaced(url: str, expected: str) -> None:

@@ -79,9 +79,7 @@ def test_many_planners_at_once_plan_everybody_once(settings: Settings) -> None:
 def test_partitions_are_made_once_and_hold_their_month() -> None:
     for _ in range(2):
         partitions.ensure(date(2031, 12, 1))
-    Delivery.objects.bulk_create(
-        [Delivery(month=date(2031, 12, 1), run_id=1, subscription_id=1)]
-    )
+    Delivery.objects.bulk_create([Delivery(month=date(2031, 12, 1), run_id=1, subscription_id=1)])
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM campaigns_delivery")
         assert cursor.fetchone() == ("campaigns_delivery_203112",)

@@ -30,9 +30,7 @@ def row(subscription: Subscription) -> Delivery:
     return Delivery.objects.get(subscription_id=subscription.pk)
 
 
-def test_everybody_gets_it_once_and_the_run_finishes(
-    site: Site, settings: Settings
-) -> None:
+def test_everybody_gets_it_once_and_the_run_finishes(site: Site, settings: Settings) -> None:
     settings.SEND_BATCH, settings.SEND_WINDOW = 4, 3
     for number in range(10):
         device(site, f"d{number}")

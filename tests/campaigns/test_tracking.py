@@ -120,7 +120,12 @@ def test_the_endpoint_takes_plain_text_without_cookies() -> None:
 @pytest.mark.parametrize(
     "body",
     ["", "[]", "null", "{}", '{"t": 1, "e": "clicked"}', '{"t": "x"}', '{"t": "x", "e": "paid"}']
-    + ['{"t": ["x"], "e": "clicked"}', '{"t": "x", "e": ["clicked"]}', '{"t": "' + "x" * 2_000, "\0"],
+    + [
+        '{"t": ["x"], "e": "clicked"}',
+        '{"t": "x", "e": ["clicked"]}',
+        '{"t": "' + "x" * 2_000,
+        "\0",
+    ],
 )
 def test_malformed_reports_get_a_sentence(body: str) -> None:
     answer = Client().post("/push/events/", body, content_type="text/plain")
