@@ -21,6 +21,7 @@ from demo.pushservice.virtual import notification as shown
 from demo.pushservice.websocket import Browsers
 
 STATIC = Path(__file__).parent / "static"
+FONTS = Path(__file__).parent.parent.parent / "static" / "vendor" / "inter"
 BULK = Habits(displayed=0.92, clicked=0.04)
 MAX_DEVICES = 200_000
 POLICY = (
@@ -50,7 +51,7 @@ class Api:
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep pages of other origins out: this is on loopback, where any page can send."""
-        if request.path.startswith(("/wpush/", "/static/", "/healthz")) or request.path == "/":
+        if request.path.startswith(("/wpush/", "/static/", "/fonts/", "/healthz")) or request.path == "/":
             return await handler(request)
         if _hostname(request.host) not in self.hosts:
             return _error(421, "This address is not one of the sandbox's own.")
@@ -299,6 +300,8 @@ def build(service: Service, reporter: Reporter, hosts: set[str]) -> web.Applicat
     route.add_get("/events", api.events)
     route.add_get("/healthz", api.healthz)
     route.add_static("/static/", STATIC)
+    if FONTS.is_dir():
+        route.add_static("/fonts/", FONTS)
     app.cleanup_ctx.append(_background(service, reporter))
     return app
 
