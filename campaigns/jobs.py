@@ -1,5 +1,6 @@
 """Jobs: ids in, one domain call. A job may run zero, one or several times, even twice at once."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import django_rq
@@ -50,7 +51,7 @@ def enqueue_due(now: datetime) -> int:
     return len(run_ids) + len(due)
 
 
-def enqueue(queue: str, job: object, argument: int, job_id: str) -> None:
+def enqueue(queue: str, job: Callable[[int], None], argument: int, job_id: str) -> None:
     """Put a job on a queue unless the same one is there."""
     try:
         django_rq.get_queue(queue).enqueue(

@@ -178,7 +178,7 @@ def start_due(now: datetime) -> int:
     limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__lte=now)
     for campaign in due.select_related("site"):
-        if now - campaign.scheduled_for > limit:
+        if campaign.scheduled_for and now - campaign.scheduled_for > limit:
             _ask_instead(campaign)
             continue
         try:
