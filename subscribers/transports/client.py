@@ -6,6 +6,7 @@ to public addresses only. Connections stay open between calls of the same proces
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -17,11 +18,13 @@ from dataclasses import dataclass, field
 import pycurl
 
 from .connections import Connections
-from .endpoints import EndpointRefused, check_endpoint, in_origins, origin_of
+from .endpoints import EndpointRefused, Origin, examine_endpoint
 from .exchange import Exchange, Limits
 from .messages import Outcome, OutcomeKind, Request
 
 MAX_IN_FLIGHT = 256
+# For one origin: less than all, so that one that hangs does not hold up the others.
+HTTP2_IN_FLIGHT = 192
 # Before an origin has answered by HTTP/2, one request needs one connection.
 HTTP1_IN_FLIGHT = 24
 _MAX_CONNECTIONS = 64
@@ -45,9 +48,9 @@ class _Work:
     extra_origins: frozenset[str]
     outcomes: list[Outcome | None]
     give_up_at: float
-    waiting: dict[str, deque[int]] = field(default_factory=dict)
-    active: dict[pycurl.Curl, tuple[Exchange, int, str]] = field(default_factory=dict)
-    in_flight: dict[str, int] = field(default_factory=dict)
+    waiting: dict[Origin, deque[int]] = field(default_factory=dict)
+    active: dict[pycurl.Curl, tuple[Exchange, int, Origin]] = field(default_factory=dict)
+    in_flight: dict[Origin, int] = field(default_factory=dict)
 
 
 class PushClient:
@@ -80,7 +83,7 @@ class PushClient:
         self._multi: pycurl.CurlMulti | None = None
         self._idle: list[Exchange] = []
         self._connections = Connections()
-        self._http2_origins: set[str] = set()
+        self._http2_origins: set[Origin] = set()
 
     def send_many(
         self, requests: Sequence[Request], *, extra_origins: frozenset[str]
@@ -128,9 +131,10 @@ class PushClient:
         """Refuse what may not be sent to; queue the rest by origin: none holds up another."""
         for index, request in enumerate(work.requests):
             try:
-                if check_endpoint(request.url, extra_origins=work.extra_origins) != request.url:
+                url, origin = examine_endpoint(request.url, extra_origins=work.extra_origins)
+                if url != request.url:
                     raise EndpointRefused("not_normalised", "The endpoint was not checked before.")
-                work.waiting.setdefault(origin_of(request.url), deque()).append(index)
+                work.waiting.setdefault(origin, deque()).append(index)
             except EndpointRefused as refusal:
                 removed = refusal.code == _REMOVED
                 kind = OutcomeKind.GONE if removed else OutcomeKind.REFUSED
@@ -151,7 +155,7 @@ class PushClient:
     def _start_waiting(self, work: _Work) -> None:
         for origin in list(work.waiting):
             queue = work.waiting[origin]
-            most = MAX_IN_FLIGHT if origin in self._http2_origins else HTTP1_IN_FLIGHT
+            most = HTTP2_IN_FLIGHT if origin in self._http2_origins else HTTP1_IN_FLIGHT
             while (
                 queue and len(work.active) < MAX_IN_FLIGHT and work.in_flight.get(origin, 0) < most
             ):
@@ -159,12 +163,11 @@ class PushClient:
             if not queue:
                 del work.waiting[origin]
 
-    def _start(self, work: _Work, origin: str, index: int) -> None:
+    def _start(self, work: _Work, origin: Origin, index: int) -> None:
         exchange = self._idle.pop() if self._idle else self._new_exchange()
         request = work.requests[index]
         try:
-            trusted = in_origins(request.url, work.extra_origins)
-            exchange.prepare(request, guarded=not trusted)
+            exchange.prepare(request, host=origin.host, guarded=not origin.added)
             self._shared_multi().add_handle(exchange.curl)
         except _ROW_FAULTS:
             # Nothing has left. The handle may be half set, so it is not used again.
@@ -232,9 +235,10 @@ class PushClient:
         _give_up(work)
 
     def _discard(self, work: _Work) -> None:
+        multi = self._shared_multi()
         for exchange, _index, _origin in work.active.values():
-            if self._multi is not None:
-                self._multi.remove_handle(exchange.curl)
+            with contextlib.suppress(pycurl.error):
+                multi.remove_handle(exchange.curl)
             exchange.curl.close()
         work.active.clear()
         self._close_multi()
@@ -243,12 +247,8 @@ class PushClient:
 def _wait(multi: pycurl.CurlMulti) -> None:
     milliseconds = multi.timeout()
     seconds = _LONGEST_WAIT if milliseconds < 0 else min(milliseconds / 1000, _LONGEST_WAIT)
-    try:
-        ready = multi.select(seconds)
-    except (pycurl.error, OSError):
-        return  # interrupted by a signal
-    if ready < 0:
-        # No socket yet, such as while a name is looked up on a thread of curl's.
+    if multi.select(seconds) < 0:
+        # A signal, or no socket yet, as while a name is looked up on a thread of curl's.
         time.sleep(min(seconds, 0.005))
 
 

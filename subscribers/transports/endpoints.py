@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 MAX_URL = 2048
 PUSH_HOSTS = frozenset({"fcm.googleapis.com", "android.googleapis.com", "jmt17.google.com"})
@@ -73,20 +74,34 @@ class EndpointRefused(ValueError):
         self.sentence = sentence
 
 
+class Origin(NamedTuple):
+    """Where an endpoint is. `name`: `scheme://host[:port]` in lower case without a default port."""
+
+    name: str
+    host: str
+    added: bool  # by the operator, so any address is allowed
+
+
 def check_endpoint(url: str, *, extra_origins: frozenset[str]) -> str:
     """Return `url` with scheme and host in lower case and no default port.
 
     Raises `EndpointRefused`. `extra_origins` (`scheme://host[:port]`) are accepted beside the
     known push services, loopback and http included.
     """
+    return examine_endpoint(url, extra_origins=extra_origins)[0]
+
+
+def examine_endpoint(url: str, *, extra_origins: frozenset[str]) -> tuple[str, Origin]:
+    """As `check_endpoint`, and where the endpoint is."""
     parts = _split(url)
-    origin = _origin(parts)
-    if origin not in _normal_origins(extra_origins):
+    name = _origin(parts)
+    added = name in _normal_origins(extra_origins)
+    if not added:
         _check_public(parts)
     if len(parts.path) < 2:
         raise EndpointRefused("path", "The endpoint has no path.")
     query = f"?{parts.query}" if parts.query else ""
-    return f"{origin}{parts.path}{query}"
+    return f"{name}{parts.path}{query}", Origin(name, parts.host, added)
 
 
 def origin_of(url: str) -> str:
@@ -94,11 +109,6 @@ def origin_of(url: str) -> str:
     section 2). Raises `EndpointRefused` for what is not an http(s) address.
     """
     return _origin(_split(url))
-
-
-def in_origins(url: str, extra_origins: frozenset[str]) -> bool:
-    """Whether `url` belongs to one of the origins that the operator added."""
-    return origin_of(url) in _normal_origins(extra_origins)
 
 
 def blocked_address(ip: str) -> bool:
@@ -112,7 +122,15 @@ def blocked_address(ip: str) -> bool:
     return any(address in network for network in _V6_NETWORKS)
 
 
-def _split(url: str) -> SplitResult:
+class _Parts(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+    query: str
+
+
+def _split(url: str) -> _Parts:
     if len(url) > MAX_URL:
         raise EndpointRefused("length", f"The endpoint is longer than {MAX_URL} characters.")
     if not _URL_CHARACTERS.issuperset(url):
@@ -123,22 +141,20 @@ def _split(url: str) -> SplitResult:
         raise EndpointRefused("fragment", "The endpoint has a fragment.")
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         raise EndpointRefused("malformed", "The endpoint is not an address.") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise EndpointRefused("scheme", "The endpoint must begin with https://.")
     if "@" in parts.netloc:
         raise EndpointRefused("userinfo", "The endpoint has a user name or password.")
-    if not parts.hostname or parts.netloc.endswith(":") or port == 0:
+    if not host or parts.netloc.endswith(":") or port == 0:
         raise EndpointRefused("malformed", "The endpoint is not an address.")
-    return parts
+    return _Parts(parts.scheme, host, port, parts.path, parts.query)
 
 
-def _origin(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
+def _origin(parts: _Parts) -> str:
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
     if parts.port in (None, _DEFAULT_PORTS[parts.scheme]):
         return f"{parts.scheme}://{host}"
     return f"{parts.scheme}://{host}:{parts.port}"
@@ -149,15 +165,14 @@ def _normal_origins(origins: frozenset[str]) -> frozenset[str]:
     return frozenset(origin_of(origin) for origin in origins)
 
 
-def _check_public(parts: SplitResult) -> None:
-    host = parts.hostname or ""
-    if host == REMOVED_HOST:
+def _check_public(parts: _Parts) -> None:
+    if parts.host == REMOVED_HOST:
         raise EndpointRefused("removed", "The browser says that this subscription has ended.")
     if parts.scheme != "https":
         raise EndpointRefused("scheme", "The endpoint must begin with https://.")
     if parts.port not in (None, 443):
         raise EndpointRefused("port", "The endpoint must use port 443.")
-    if not _is_push_host(host):
+    if not _is_push_host(parts.host):
         raise EndpointRefused("host", "The endpoint is not at a push service that Beckon knows.")
 
 

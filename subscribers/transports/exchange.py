@@ -16,7 +16,6 @@ import re
 import socket
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import pycurl
 
@@ -34,6 +33,7 @@ _USER_AGENT = "Beckon"
 # What curl (lib/http2.c) says when a stream was reset with REFUSED_STREAM. Where another version
 # words it otherwise, the outcome is the careful one, UNKNOWN.
 _REFUSED_STREAM = re.compile(rb"HTTP/2 stream \d+ refused by server")
+_NOTHING = Request(url="", headers=(), body=b"")
 _TLS_ERRORS = frozenset(
     {
         pycurl.E_SSL_CONNECT_ERROR,
@@ -84,15 +84,16 @@ class Exchange:
     ) -> None:
         self.curl: Final = pycurl.Curl()
         self._connections = connections
-        self._reset(Request(url="", headers=(), body=b""), guarded=True)
+        self._reset(_NOTHING, host="", guarded=True)
         self._set_constants(limits)
         if ca_file is not None:
             self.curl.setopt(pycurl.CAINFO, ca_file)
         if resolve:
             self.curl.setopt(pycurl.RESOLVE, list(resolve))
 
-    def _reset(self, request: Request, *, guarded: bool) -> None:
+    def _reset(self, request: Request, *, host: str, guarded: bool) -> None:
         self._request = request
+        self._host = host
         self._guarded = guarded
         self._handed_over = 0
         self._header_lines: list[bytes] = []
@@ -127,12 +128,12 @@ class Exchange:
         # Only curl's own words tell a refused stream from a lost connection.
         set_option(pycurl.DEBUGFUNCTION, self._take_note)
 
-    def prepare(self, request: Request, *, guarded: bool) -> None:
+    def prepare(self, request: Request, *, host: str, guarded: bool) -> None:
         """Load `request`. `guarded`: connect to public addresses only."""
         if not request.body:
             # Whether anything has left is told by the body; without one, nobody could say.
             raise ValueError("A push needs a body.")
-        self._reset(request, guarded=guarded)
+        self._reset(request, host=host, guarded=guarded)
         secure = request.url.startswith("https:")
         set_option = self.curl.setopt
         set_option(pycurl.URL, request.url)
@@ -151,15 +152,14 @@ class Exchange:
 
     def release(self) -> None:
         """Forget the request, which is secret, between uses."""
-        self._reset(Request(url="", headers=(), body=b""), guarded=True)
+        self._reset(_NOTHING, host="", guarded=True)
 
     def outcome(self, error: int | None) -> Outcome:
         """What the finished transfer came to. `error`: curl's code, None for success."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if status >= 200:
             # An answer counts from its status line on, whatever broke while reading the rest.
-            host = urlsplit(self._request.url).hostname or ""
-            return classify(host, status, self._headers(), bytes(self._body))
+            return classify(self._host, status, self._headers(), bytes(self._body))
         if self._stream_refused:
             return _retry("refused_stream", REFUSED_STREAM_SECONDS)
         return self.without_answer(error)

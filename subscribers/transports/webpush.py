@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -70,7 +68,8 @@ def request_for(endpoint: Endpoint, message: Message, signer: VapidSigner) -> Re
     """
     _check(message)
     body = encrypt(message.payload, endpoint.p256dh, endpoint.auth)
-    authorization = signer.authorization(endpoint.vapid, origin_of(endpoint.url))
+    origin = origin_of(endpoint.url)
+    authorization = signer.authorization(endpoint.vapid, origin)
     headers = [
         ("TTL", str(message.ttl)),
         ("Urgency", message.urgency.value),
@@ -80,7 +79,7 @@ def request_for(endpoint: Endpoint, message: Message, signer: VapidSigner) -> Re
     ]
     if message.topic:
         headers.append(("Topic", message.topic))
-    if (urlsplit(endpoint.url).hostname or "").endswith(WNS_SUFFIX):
+    if origin.endswith(WNS_SUFFIX):
         # Windows answers 400 when its own header and the TTL disagree.
         headers.append(("X-WNS-Cache-Policy", "cache" if message.ttl else "no-cache"))
     return Request(url=endpoint.url, headers=tuple(headers), body=body)

@@ -137,6 +137,12 @@ def created(visit: Visit) -> None:
         visit.answer(CREATED)
 
 
+def hang(visit: Visit) -> None:
+    """One that takes a request and never answers."""
+    visit.read_request()
+    visit.wait_for_client()
+
+
 def answering(data: bytes) -> Callable[[Visit], None]:
     """One that answers every request with `data`."""
 

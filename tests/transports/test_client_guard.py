@@ -73,7 +73,7 @@ def test_the_check_is_of_the_address_connected_to() -> None:
             resolve=(f"inside.example:{port}:127.0.0.1",),
         )
         request = Request(url=f"http://inside.example:{port}/d", headers=(), body=b"x")
-        exchange.prepare(request, guarded=True)
+        exchange.prepare(request, host="inside.example", guarded=True)
         with pytest.raises(Exception, match="connect"):
             exchange.curl.perform()
         assert exchange.outcome(7).reason == "blocked_address"
