@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pycurl
 
@@ -44,7 +44,7 @@ _inherited: list[object] = []
 class _Work:
     """One call of `send_many`."""
 
-    requests: Sequence[Request]
+    requests: list[Request]
     extra_origins: frozenset[str]
     outcomes: list[Outcome | None]
     give_up_at: float
@@ -97,7 +97,7 @@ class PushClient:
             _inherited.append((self._multi, self._idle))
             self._start_afresh()
         work = _Work(
-            requests=requests,
+            requests=list(requests),
             extra_origins=extra_origins,
             outcomes=[None] * len(requests),
             give_up_at=time.monotonic() + self._budget,
@@ -133,7 +133,8 @@ class PushClient:
             try:
                 url, origin = examine_endpoint(request.url, extra_origins=work.extra_origins)
                 if url != request.url:
-                    raise EndpointRefused("not_normalised", "The endpoint was not checked before.")
+                    # What is sent to is exactly what was checked.
+                    work.requests[index] = replace(request, url=url)
                 work.waiting.setdefault(origin, deque()).append(index)
             except EndpointRefused as refusal:
                 removed = refusal.code == _REMOVED

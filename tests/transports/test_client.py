@@ -6,12 +6,17 @@ import os
 import socket
 import ssl
 
+import http_ece
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from py_vapid import Vapid02
 
 from subscribers.transports.client import HTTP1_IN_FLIGHT, PushClient
 from subscribers.transports.connections import Connections
 from subscribers.transports.exchange import Exchange, Limits
-from subscribers.transports.messages import Outcome, OutcomeKind
+from subscribers.transports.keys import VapidIdentity, VapidSigner, generate_vapid, public_point
+from subscribers.transports.messages import Endpoint, Message, Outcome, OutcomeKind, Urgency
+from subscribers.transports.webpush import request_for
 
 from .sending import paths, request_to, send, short
 from .servers import CREATED, Server, Visit, answering, created
@@ -42,6 +47,37 @@ def test_the_request_on_the_wire(client: PushClient) -> None:
         "User-Agent: Beckon",
     ]
     assert body == b"x" * 300
+
+
+def test_a_message_from_end_to_end(client: PushClient) -> None:
+    """What a push service receives verifies, and what the browser gets can be read."""
+    browser = ec.generate_private_key(ec.SECP256R1())
+    vapid = VapidIdentity(1, *generate_vapid(), "mailto:push@shop.example")
+    message = Message(b'{"web_push":8030}', ttl=60, urgency=Urgency.HIGH, topic="t" * 32)
+    with Server(created) as server:
+        endpoint = Endpoint(f"{server.origin}/d/1", public_point(browser), b"a" * 16, vapid)
+        request = request_for(endpoint, message, VapidSigner())
+        assert short(client.send_many([request], extra_origins=server.extra)) == [
+            ("accepted", "201")
+        ]
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    assert Vapid02.verify(headers["Authorization"].replace(", k=", ",k="))
+    assert (headers["Content-Type"], headers["Content-Encoding"]) == (
+        "application/octet-stream",
+        "aes128gcm",
+    )
+    assert (headers["TTL"], headers["Urgency"], headers["Topic"]) == ("60", "high", "t" * 32)
+    plain = http_ece.decrypt(body, private_key=browser, auth_secret=b"a" * 16, version="aes128gcm")
+    assert plain == message.payload
+
+
+def test_an_address_is_normalised_before_it_is_used(client: PushClient) -> None:
+    with Server(created) as server:
+        request = request_to(server.origin.upper())
+        outcomes = client.send_many([request], extra_origins=server.extra)
+    assert short(outcomes) == [("accepted", "201")]
+    assert f"host: 127.0.0.1:{server.port}".encode() in server.requests[0].lower()
 
 
 def test_connections_are_kept_between_calls(client: PushClient) -> None:

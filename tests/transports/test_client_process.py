@@ -6,8 +6,8 @@ import os
 import signal
 import ssl
 import threading
-import warnings
 import time
+import warnings
 
 import pycurl
 import pytest
@@ -32,7 +32,6 @@ def test_a_poisoned_row_leaves_the_others_alone(client: PushClient) -> None:
             Request(url=server.origin + "/d/4", headers=(("X", "é"),), body=b"x"),
             Request(url=None, headers=HEADERS, body=b"x"),  # type: ignore[arg-type]
             Request(url=server.origin + "/d/5", headers=HEADERS, body=None),  # type: ignore[arg-type]
-            Request(url=server.origin.upper() + "/d/6", headers=HEADERS, body=b"x"),
             good,
         ]
         outcomes = client.send_many(rows, extra_origins=server.extra)
@@ -40,7 +39,6 @@ def test_a_poisoned_row_leaves_the_others_alone(client: PushClient) -> None:
     assert short(outcomes) == [
         ("accepted", "201"),
         *[("refused", "internal_error")] * 5,
-        ("refused", "endpoint_not_normalised"),
         ("accepted", "201"),
     ]
 
