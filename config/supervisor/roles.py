@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -60,7 +59,7 @@ def web() -> Role:
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
         *("--host", settings.BIND_ADDRESS, "--port", str(settings.WEB_PORT)),
-        *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", "8"),
+        *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", "4"),
         *("--log-level", "warning", "--respawn-failed-workers"),
         *("--workers-kill-timeout", "8", "config.wsgi:application"),
     ]
@@ -103,7 +102,8 @@ def sandbox_origins() -> list[str]:
 
 
 def manage(command: str) -> list[str]:
-    return [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), command]
+    # Checked once, by `up` itself.
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--skip-checks"]
 
 
 def answers(port: int, path: str) -> bool:

@@ -118,6 +118,7 @@ class Supervisor:
         if self.options.demo and not self.options.only:
             origins = [*sorted(settings.EXTRA_PUSH_ORIGINS), *roles.sandbox_origins()]
             env["EXTRA_PUSH_ORIGINS"] = ",".join(dict.fromkeys(origins))
+            env["DEMO"] = "true"
         for role in roles.chosen_roles(self.options.only, demo=self.options.demo):
             child = Child(role, log_dir, env)
             self.children.append(child)

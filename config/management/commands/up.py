@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.checks import run_checks
+from django.core.checks import Tags, run_checks
 from django.core.management.base import BaseCommand, CommandError
 
 from config.embedded import StartError
@@ -33,8 +33,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def report_checks(self) -> None:
-        """Say what the system checks found; end here if that includes an error."""
-        found = run_checks()
+        """Say what the checks of the settings found; end here if that includes an error."""
+        found = run_checks(tags=[Tags.security])
         for message in found:
             if not message.is_silenced():
                 hint = f" {message.hint}" if message.hint else ""
