@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +38,8 @@ LABELS: dict[str, Promise] = {
 NARROWEST = 0.5
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """One part of a whole: a key of ORDER, words (empty: the usual ones), how many, a link."""
 
     key: str
@@ -64,9 +65,9 @@ class Segment:
         return self.start + self.width
 
 
-def in_order(parts: Iterable[tuple[object, ...]]) -> list[Part]:
+def in_order(parts: Iterable[Part | tuple[Any, ...]]) -> list[Part]:
     """Parts (or tuples of the same fields) in the fixed order; ValueError for an unknown key."""
-    known = [Part(*part) for part in parts]  # type: ignore[arg-type]
+    known = [part if isinstance(part, Part) else Part(*part) for part in parts]
     for part in known:
         if part.key not in ORDER:
             raise ValueError(f"{part.key!r} is no outcome; one of {', '.join(ORDER)}.")

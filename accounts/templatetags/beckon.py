@@ -19,9 +19,11 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.bars import Segment, in_order, segments
+from accounts.bars import Part, Segment, in_order, segments
 
 register = template.Library()
+
+Parts = Iterable[Part | tuple[Any, ...]]
 
 SPRITE = "vendor/lucide/sprite.svg"
 
@@ -205,9 +207,7 @@ def drawn(placed: list[Segment]) -> list[dict[str, str]]:
 
 
 @register.inclusion_tag("components/outcomes_bar.html")
-def outcomes_bar(
-    parts: Iterable[tuple[object, ...]], tall: bool = False, audience: int = 0
-) -> dict[str, Any]:
+def outcomes_bar(parts: Parts, tall: bool = False, audience: int = 0) -> dict[str, Any]:
     """The bar alone. Parts are (key, label, count, href); what an audience has beyond is empty."""
     ordered = in_order(parts)
     whole = max(audience, sum(part.count for part in ordered))
@@ -222,7 +222,7 @@ def outcomes_bar(
 
 
 @register.inclusion_tag("components/outcomes.html")
-def outcomes(parts: Iterable[tuple[object, ...]], audience: int | None = None) -> dict[str, Any]:
+def outcomes(parts: Parts, audience: int | None = None) -> dict[str, Any]:
     """The bar with the equation below: audience = accepted + skipped + …
 
     Says openly when the parts do not add up to the audience that was given.
@@ -234,7 +234,7 @@ def outcomes(parts: Iterable[tuple[object, ...]], audience: int | None = None) -
 
 
 @register.inclusion_tag("components/outcomes_legend.html")
-def outcomes_legend(parts: Iterable[tuple[object, ...]], numbers: bool = False) -> dict[str, Any]:
+def outcomes_legend(parts: Parts, numbers: bool = False) -> dict[str, Any]:
     """What the colours of a bar mean, in its order."""
     return {"parts": in_order(parts), "numbers": numbers}
 
@@ -281,7 +281,7 @@ def control(field: BoundField, css: str) -> str:
         described.append(f"{field.auto_id}_helptext")
     if field.errors:
         described.append(f"{field.auto_id}_error")
-    extra = {"class": " ".join(filter(None, classes))}
+    extra: dict[str, str | bool] = {"class": " ".join(filter(None, classes))}
     if any(described):
         extra["aria-describedby"] = " ".join(filter(None, described))
     return field.as_widget(attrs=extra)
