@@ -95,6 +95,8 @@ PUBLIC_URL = origin(
     "PUBLIC_URL", env.str("PUBLIC_URL", default="") or f"http://127.0.0.1:{WEB_PORT}"
 )
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, most=10)
+# Set by `up` where it runs the demo shop and the sandbox push service.
+DEMO = flag("DEMO", default=False)
 EXTRA_PUSH_ORIGINS = frozenset(
     origin("EXTRA_PUSH_ORIGINS", word) for word in words("EXTRA_PUSH_ORIGINS")
 )

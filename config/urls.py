@@ -2,13 +2,15 @@
 
 from django.urls import include, path
 
-from config import health
+from config import health, views
 
 handler403 = "accounts.errors.permission_denied"
 handler404 = "accounts.errors.not_found"
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
+    path("demo/site/", views.demo_site, name="demo_site"),
+    path("sites/<uuid:site_id>/samples/", views.samples, name="samples"),
     path("push/", include("subscribers.urls_public")),
     path("push/", include("campaigns.urls_public")),
     path("api/v1/", include("config.urls_api")),
