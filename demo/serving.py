@@ -42,12 +42,13 @@ async def start(build: Build, bind: str, port: int) -> tuple[web.AppRunner, str]
 
 def listen(bind: str, port: int) -> socket.socket:
     """A listening socket; StartError if the port is taken."""
+    if not 0 <= port <= 65_535:
+        raise StartError(f"There is no port {port}: give one from 1 to 65535.")
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in bind else socket.AF_INET
         return socket.create_server((bind, port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        reason = "is taken" if taken else f"cannot be used: {error}"
+    except OSError as error:
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
         raise StartError(f"The port {port} on {bind} {reason}.") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +71,8 @@ async def register(
             "language": language or "en",
             "timezone": timezone or "UTC",
             "page": origin + "/",
+            "prompt": None,
+            "install": str(uuid.uuid4()),
             "key": key,
         }
         answer = await _ask(session, "POST", f"{beckon}/push/{site_key}/subscriptions/", body)

@@ -24,6 +24,8 @@ STATIC = Path(__file__).parent / "static"
 FONTS = Path(__file__).parent.parent.parent / "static" / "vendor" / "inter"
 BULK = Habits(displayed=0.92, clicked=0.04)
 MAX_DEVICES = 200_000
+# The push protocol has its own checks, and these files say nothing.
+OPEN = ("/wpush/", "/trap", "/static/", "/fonts/", "/healthz")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
     "img-src * data:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -51,7 +53,7 @@ class Api:
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep pages of other origins out: this is on loopback, where any page can send."""
-        if request.path.startswith(("/wpush/", "/static/", "/fonts/", "/healthz")) or request.path == "/":
+        if request.path == "/" or request.path.startswith(OPEN):
             return await handler(request)
         if _hostname(request.host) not in self.hosts:
             return _error(421, "This address is not one of the sandbox's own.")

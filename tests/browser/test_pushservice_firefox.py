@@ -17,7 +17,7 @@ import pytest
 from demo.pushservice.run import running
 from demo.pushservice.service import Service
 from tests.browser.firefox import Firefox, FirefoxError, wait_for
-from tests.pushing import Sender
+from tests.demo.sender import Sender
 
 pytestmark = pytest.mark.firefox
 

@@ -230,7 +230,9 @@ async function loadLog(accepted) {
   const since = Math.max(lastLogged, accepted - SHOWN);
   lastLogged = accepted;
   const { entries } = await ask("GET", `/log?since=${since}`);
-  logged = [...entries.reverse(), ...logged].slice(0, SHOWN);
+  // Two requests may be under way at once, and bring the same entry.
+  const newest = logged[0]?.n ?? 0;
+  logged = [...entries.filter((entry) => entry.n > newest).reverse(), ...logged].slice(0, SHOWN);
   drawLog();
 }
 

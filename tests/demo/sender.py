@@ -81,3 +81,28 @@ class Sender:
         usual = {} if body is None else {"Content-Type": "application/json"}
         given = usual | {name.replace("_", "-"): value for name, value in headers.items()}
         return ask(method, self.origin + path, body, {k: v for k, v in given.items() if v})
+
+    def device(self, **options: Any) -> dict[str, Any]:
+        """Make one virtual browser; what its `PushSubscription.toJSON()` gives."""
+        answer = self.control("POST", "/devices", {"applicationServerKey": self.key} | options)
+        assert answer.status == 201, answer.body
+        found: dict[str, Any] = answer.json()["devices"][0]
+        return found
+
+    def misbehave(self, **rule: Any) -> None:
+        answer = self.control("PUT", "/misbehave", rule)
+        assert answer.status == 200, answer.body
+
+    def messages(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the virtual browser has, newest first."""
+        path = "/devices/" + token_of(subscription)
+        found: list[dict[str, Any]] = self.control("GET", path).json()["messages"]
+        return found
+
+    def log(self, since: int = 0) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.control("GET", f"/log?since={since}").json()["entries"]
+        return found
+
+
+def token_of(subscription: dict[str, Any]) -> str:
+    return str(subscription["endpoint"]).rpartition("/")[2]
