@@ -116,12 +116,12 @@ inline-size:auto;font-size:15px;line-height:21px}h2{font-size:17px}}
     let font = getComputedStyle(document.body).fontFamily;
     if (/^"?times|^serif/i.test(font)) font = "system-ui,sans-serif";
     if (!/^#[0-9a-f]{6}$/i.test(color)) color = "#1c1917";
-    const sheet = new CSSStyleSheet(); // allowed by any CSP, unlike a <style>
+    const sheet = new CSSStyleSheet(); // allowed by any CSP
     sheet.replaceSync(css(font, tint(color, SURFACE.light), tint(color, SURFACE.dark)));
     return sheet;
   };
 
-  const card = ({ config, install, focus }, answer) => {
+  const card = ({ config, install }, answer) => {
     const prompt = config.prompt || {};
     const lang = config.language || "en";
     const say = (name) => prompt[name] || WORDS[name];
@@ -168,9 +168,7 @@ inline-size:auto;font-size:15px;line-height:21px}h2{font-size:17px}}
     root.append(box, said);
     document.body.append(host);
     addEventListener("keydown", escape);
-    // Only who asked for the card is taken to it; for others it is announced.
-    if (focus) (install ? yes : root.querySelector(".no")).focus();
-    else setTimeout(() => said.append(title.textContent), 100);
+    setTimeout(() => root.activeElement || said.append(title.textContent), 100);
   };
 
   // A "no" holds for 30 days, then 60, then for good.
@@ -181,17 +179,18 @@ inline-size:auto;font-size:15px;line-height:21px}h2{font-size:17px}}
 
   beckon.card = async ({ config, remember, register, subscribe, fail }, focus) => {
     try {
-      if (document.querySelector("beckon-prompt")) return;
       const install = beckon.state === "install";
+      const open = () => document.querySelector("beckon-prompt");
       // A missing worker file must show before anybody is asked.
-      if (!install) await register();
-      if (document.querySelector("beckon-prompt")) return;
-      card({ config, install, focus }, async (yes) => {
+      if (!install && !open()) await register();
+      if (!open()) card({ config, install }, async (yes) => {
         if (!yes || install) return refuse(remember);
         remember({ prompt: config.prompt && config.prompt.version });
         await subscribe();
         if (beckon.state === "ready") refuse(remember); // the browser's own question was dismissed
       });
+      // Only who asked for the card is taken to it; for others it is announced.
+      if (focus) open().shadowRoot.querySelector(".answers button").focus();
     } catch (error) {
       fail(error);
     }

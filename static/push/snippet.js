@@ -1,4 +1,4 @@
-/*! Beckon snippet: docs/snippet.md. Asks politely, fails silently, touches no worker but its own. */
+/*! Beckon snippet, see docs/snippet.md. It fails silently and touches no worker but its own. */
 (() => {
   "use strict";
   const script = document.currentScript;
@@ -68,9 +68,8 @@
     const found = await navigator.serviceWorker.register(worker, { scope: scope.href });
     const next = found.installing || found.waiting;
     if (!found.active)
-      await new Promise((done) => {
-        next.onstatechange = () => next.state === "activated" && done();
-      });
+      await new Promise((done) =>
+        next.addEventListener("statechange", () => next.state === "activated" && done()));
     return found;
   };
 
@@ -97,6 +96,7 @@
 
   const subscribe = async (sync) => {
     if (is(/unsupported|foreign|denied/) || !config) return;
+    become("asking");
     try {
       // First, while the click still counts.
       let { permission } = Notification;
@@ -150,7 +150,7 @@
         tag.src = base + "/static/push/prompt.js";
         document.head.append(tag);
       });
-    if (beckon.card) beckon.card({ config, remember, register, subscribe, fail }, focus === true);
+    if (beckon.card) beckon.card({ config, remember, register, subscribe, fail }, focus);
   };
 
   const sync = async () => {
@@ -176,14 +176,14 @@
 
   const plan = () => {
     const lasting = remember({ views: (memory.views || 0) + 1 });
-    if (location.search.includes("beckon=ask")) return ask();
+    if (location.search.includes("beckon=ask")) return ask(true);
     const { trigger, after } = config.prompt || {};
-    // A "no" must be remembered.
-    if (!lasting || Date.now() < memory.until || !is(/ready|install/)) return;
+    if (!lasting) return; // a "no" must be remembered
+    const offer = () => Date.now() < memory.until || ask();
     if (trigger === "click")
-      ["pointerdown", "keydown"].forEach((type) => addEventListener(type, ask, { once: true }));
-    if (trigger === "delay") setTimeout(ask, Math.max(after, 1) * 1000);
-    if (trigger === "views" && memory.views >= after) setTimeout(ask, 2000);
+      ["pointerdown", "keydown"].forEach((type) => addEventListener(type, offer, { once: true }));
+    if (trigger === "delay") setTimeout(offer, Math.max(after, 1) * 1000);
+    if (trigger === "views" && memory.views >= after) setTimeout(offer, 2000);
   };
 
   const start = async () => {
@@ -200,7 +200,7 @@
     unsubscribe: () => forget("unsubscribed").then(() => become("unsubscribed")),
     identify: (id, signature) => {
       const who = id + " " + signature;
-      if (who !== memory.who) update({ external_id: id, signature });
+      if (who !== memory.who) update({ external_id: id && id + "", signature });
       remember({ who });
     },
     tag: (add, remove) => update({ tags: { add: add || [], remove: remove || [] } }),

@@ -4,20 +4,24 @@
   "use strict";
 
   // "site" is what the snippet told us, "seen" the last message tags.
-  const store = (mode, use) =>
+  const change = (name, use) =>
     new Promise((done, failed) => {
       const open = indexedDB.open("beckon", 1);
       open.onupgradeneeded = () => open.result.createObjectStore("kv");
       open.onerror = failed;
       open.onsuccess = () => {
-        const request = use(open.result.transaction("kv", mode).objectStore("kv"));
-        request.onsuccess = () => done(request.result);
-        request.onerror = failed;
+        const step = open.result.transaction("kv", "readwrite");
+        const kv = step.objectStore("kv");
+        kv.get(name).onsuccess = ({ target }) => {
+          const next = use(target.result);
+          if (next !== undefined) kv.put(next, name);
+          step.oncomplete = () => done(target.result);
+        };
+        step.onabort = failed;
         open.result.close();
       };
     });
-  const read = (name) => store("readonly", (kv) => kv.get(name));
-  const write = (name, value) => store("readwrite", (kv) => kv.put(value, name));
+  const read = (name) => change(name, () => {});
 
   // A browser revokes who shows nothing: storage that hangs must not hold a notification back.
   const soon = (promise) =>
@@ -41,9 +45,9 @@
       : 0;
 
   const repeated = async (tag) => {
-    const seen = (await read("seen")) || [];
-    if (seen.includes(tag)) return true;
-    await write("seen", [tag, ...seen].slice(0, 200));
+    const known = (seen) => seen && seen.includes(tag);
+    const add = (seen) => (known(seen) ? seen : [tag, ...(seen || [])].slice(0, 200));
+    return known(await change("seen", add));
   };
 
   const show = async (message) => {
@@ -111,6 +115,6 @@
 
   self.addEventListener("message", (event) => {
     const { beckon } = event.data || {};
-    if (beckon !== undefined) event.waitUntil(write("site", beckon).catch(() => 0));
+    if (beckon !== undefined) event.waitUntil(change("site", () => beckon).catch(() => 0));
   });
 })();

@@ -71,7 +71,10 @@ class Shop:
         return [call for call in self.calls if part in call.path]
 
     def wait_for(self, part: str, count: int = 1) -> list[Call]:
-        """The calls whose path holds ``part``, as soon as there are ``count`` of them."""
+        """The calls whose path holds ``part``, as soon as there are ``count`` of them.
+
+        Blocks the thread that answers the native prompt: wait for the page's state before.
+        """
         with self.heard:
             found = self.heard.wait_for(lambda: len(self.matching(part)) >= count, timeout=10)
         assert found, f"{count} × {part} expected, heard {[call.path for call in self.calls]}"
