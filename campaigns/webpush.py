@@ -8,6 +8,7 @@ from functools import cache
 from django.conf import settings
 
 from subscribers.transports.client import PushClient
+from subscribers.transports.endpoints import EndpointRefused
 from subscribers.transports.keys import BadKey, VapidSigner
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind, Request
 from subscribers.transports.webpush import BadMessage, request_for
@@ -39,6 +40,8 @@ class WebPushSender:
     def _request(self, request: DeliveryRequest) -> Request | Outcome:
         try:
             return request_for(*request, self.signer)
+        except EndpointRefused as error:
+            return Outcome(OutcomeKind.REFUSED, None, f"endpoint_{error.code}")
         except BadMessage as error:
             return Outcome(OutcomeKind.REFUSED, None, error.code, detail=error.sentence)
         except BadKey as error:

@@ -125,7 +125,8 @@ INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000
 # Sending. The most deliveries that a kill can leave unknown is SEND_WINDOW per worker.
 SEND_BATCH = number("SEND_BATCH", 1_000, least=1, most=10_000)
 SEND_WINDOW = number("SEND_WINDOW", 100, least=1, most=500)
-SEND_LEASE_SECONDS = 60
+# Longer than a window can take: the client starts nothing after 60 s and waits 10 s for the rest.
+SEND_LEASE_SECONDS = 120
 LATENESS_LIMIT_SECONDS = number("LATENESS_LIMIT", 3_600, least=60, most=7 * 86_400)
 PAYLOAD_LIMIT = number("PAYLOAD_LIMIT", 2_600, least=500, most=3_993)
 

@@ -198,7 +198,7 @@ def test_a_zombie_that_wakes_up_after_its_window_was_given_up_stops(site: Site) 
     run = starting.start(make_campaign(site))
     planning.plan(run.pk)
     batch = Batch.objects.get(run=run)
-    later = timezone.now() + timedelta(seconds=120)
+    later = timezone.now() + timedelta(seconds=121)
     rescue = FakeService()
 
     def taken_over() -> None:
