@@ -2,9 +2,12 @@
 
 import secrets
 import uuid
+from functools import cache
 from typing import Any
 
-from accounts.models import Membership, Role, Site, User
+from django.contrib.auth.hashers import make_password
+
+from accounts.models import Membership, Role, Site, User, normal_email
 from audiences.models import Audience
 from campaigns.models import Campaign, Message
 from subscribers.models import Subscriber, Subscription, VapidKey
@@ -15,8 +18,14 @@ PUSH_ORIGIN = "http://127.0.0.1:8002"
 
 def make_user(email: str = "", **fields: Any) -> User:
     email = email or f"{secrets.token_hex(4)}@example.com"
-    password = fields.pop("password", PASSWORD)
-    return User.objects.create_user(email, password, **fields)
+    password = hashed(fields.pop("password", PASSWORD))
+    return User.objects.create(email=normal_email(email), password=password, **fields)
+
+
+@cache
+def hashed(password: str) -> str:
+    """Argon2 is slow on purpose: once for each password is enough."""
+    return make_password(password)
 
 
 def make_site(**fields: Any) -> Site:
@@ -74,7 +83,11 @@ def make_subscription(site: Site, **fields: Any) -> Subscription:
 
 def make_campaign(site: Site, **fields: Any) -> Campaign:
     """A draft to everyone, with a message."""
-    message = {"title": "Winter layers", "body": "20 % off down", "url": "https://shop.example/down"}
+    message = {
+        "title": "Winter layers",
+        "body": "20 % off down",
+        "url": "https://shop.example/down",
+    }
     message |= fields.pop("message", {})
     rule = fields.pop("rule", None)
     audience = Audience.objects.create(site=site, **({"rule": rule} if rule else {}))

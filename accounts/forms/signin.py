@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -104,14 +104,14 @@ class JoinForm(NewPasswordForm):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": gettext_lazy("Write the name that your team knows.")},
     )
-    field_order: ClassVar[list[str]] = ["name", "password"]
+    field_order = ["name", "password"]
 
 
 class FirstOwnerForm(JoinForm):
     """The installation's first account."""
 
     email = EmailField(widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    field_order: ClassVar[list[str]] = ["email", "name", "password"]
+    field_order = ["email", "name", "password"]
 
     def clean(self) -> dict[str, Any]:
         """Problems of the address and the password are found by onboarding.check_account."""
@@ -127,7 +127,7 @@ class ChangePasswordForm(NewPasswordForm):
     current = current_password(
         gettext_lazy("Current password"), gettext_lazy("Write your current password.")
     )
-    field_order: ClassVar[list[str]] = ["current", "password"]
+    field_order = ["current", "password"]
 
     def clean_current(self) -> str:
         current: str = self.cleaned_data["current"]
