@@ -74,7 +74,7 @@ def test_refuses(
     sender: Sender, device: Device, headers: dict[str, str], status: int, words: str
 ) -> None:
     encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-    answer = sender.post(device, TEXT, **encoded)
+    answer = sender.post(device, TEXT, spoil=False, **encoded)
     assert (answer.status, answer.json()["code"]) == (status, status)
     assert words in answer.json()["message"]
     assert sender.log() == []
