@@ -81,10 +81,10 @@ def read_json(body: bytes) -> dict[str, Any]:
         raise Refused("too_large", "The body is larger than 4,096 bytes.", status=413)
     try:
         value = json.loads(body, parse_constant=_no_constant)
-        storable = _storable(value)
+        fine = storable(value)
     except (ValueError, RecursionError):
         raise Refused("json", "The body is not JSON.") from None
-    if not storable:
+    if not fine:
         raise Refused("characters", "A text has characters that cannot be stored.")
     if not isinstance(value, dict):
         raise Refused("json", "The body must be a JSON object.")
@@ -95,16 +95,16 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _storable(value: object) -> bool:
+def storable(value: object) -> bool:
     """PostgreSQL keeps no NUL and no half of a surrogate pair, and JSON no infinity."""
     if isinstance(value, str):
         return "\x00" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(_storable(key) and _storable(item) for key, item in value.items())
+        return all(storable(key) and storable(item) for key, item in value.items())
     if isinstance(value, list):
-        return all(_storable(item) for item in value)
+        return all(storable(item) for item in value)
     return True
 
 

@@ -1,15 +1,23 @@
 """What has been seen of a site's snippet. Each note is made at most once a minute."""
 
-from datetime import timedelta
+import gzip
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.contrib.staticfiles import finders
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Site
 from subscribers import incoming
-from subscribers.models import Installation
+from subscribers.models import Installation, Subscription
 
+# Where a customer hosts the worker, unless its tag says otherwise.
+WORKER_PATH = "/push/beckon/sw.js"
 NOTE_EVERY = timedelta(minutes=1)
 
 
@@ -36,3 +44,70 @@ def foreign(site: Site, origin: str) -> None:
 
 def _printable(text: str) -> str:
     return "".join(one for one in text if one.isprintable())
+
+
+@dataclass(frozen=True)
+class State:
+    """What the Install page knows. `current` is the step that is next: 1, 2, 3, or 4 when done."""
+
+    site: Site
+    seen_at: datetime | None
+    page: str
+    foreign_origin: str
+    foreign_at: datetime | None
+    first: Subscription | None
+
+    @property
+    def current(self) -> int:
+        if self.first:
+            return 4
+        return 3 if self.seen_at else 1
+
+    @property
+    def loopback(self) -> list[str]:
+        """Origins on which only this machine's browsers subscribe."""
+        return [one for one in self.site.origins if one.startswith("http://")]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the page should."""
+        first = str(self.first.public_id) if self.first else ""
+        parts = [bool(self.seen_at), self.foreign_origin, first, self.site.origins]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def state(site: Site) -> State:
+    """What has been seen of a site's snippet, and its first subscriber."""
+    seen_of, _ = Installation.objects.get_or_create(site=site)
+    first = Subscription.objects.filter(site=site).select_related("subscriber")
+    # An origin that was added since is no longer foreign.
+    foreign_origin = seen_of.foreign_origin
+    if foreign_origin in site.origins:
+        foreign_origin = ""
+    return State(
+        site=site,
+        seen_at=seen_of.snippet_seen_at,
+        page=seen_of.snippet_page,
+        foreign_origin=foreign_origin,
+        foreign_at=seen_of.foreign_seen_at,
+        first=first.order_by("pk").first(),
+    )
+
+
+@cache
+def file_size(name: str) -> int:
+    """Bytes of a file that customers download."""
+    return len(_read(name))
+
+
+@cache
+def transfer_size(name: str) -> int:
+    """Bytes of a file as browsers get it, gzipped."""
+    return len(gzip.compress(_read(name)))
+
+
+def _read(name: str) -> bytes:
+    path = finders.find(name)
+    if path is None:
+        raise FileNotFoundError(name)
+    return Path(path).read_bytes()

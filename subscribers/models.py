@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +20,16 @@ from accounts.models import Site, User
 
 if TYPE_CHECKING:
     from subscribers.transports.messages import Endpoint
+
+
+# Hosts of push services, or ends of them, and what people call the service.
+PUSH_SERVICES = (
+    ("googleapis.com", "Google FCM"),
+    ("google.com", "Google FCM"),
+    ("push.services.mozilla.com", "Mozilla"),
+    ("push.apple.com", "Apple"),
+    ("notify.windows.com", "Windows"),
+)
 
 
 class VapidKey(models.Model):
@@ -116,8 +129,28 @@ class Subscriber(models.Model):
         indexes = [
             # Serves the people list, newest first, by keyset.
             models.Index(fields=["site", "-created_at", "id"], name="subscriber_newest"),
-            # Serves the tag condition of audiences.
+            # Serves the tag condition of audiences, and the search of people.
             GinIndex(fields=["tags"], name="subscriber_tags"),
+            # Both serve the search of people by the beginning of an external id or a name.
+            models.Index(
+                F("site"),
+                OpClass(Lower("external_id"), name="text_pattern_ops"),
+                condition=~Q(external_id=""),
+                name="subscriber_find_id",
+            ),
+            models.Index(
+                F("site"),
+                OpClass(
+                    Lower(
+                        Coalesce(
+                            KeyTextTransform("name", "attributes"),
+                            KeyTextTransform("first_name", "attributes"),
+                        )
+                    ),
+                    name="text_pattern_ops",
+                ),
+                name="subscriber_find_name",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,6 +161,16 @@ class Subscriber(models.Model):
         """What pages call this person: a name that the site gave, its id, else a short code."""
         name = self.attributes.get("name") or self.attributes.get("first_name")
         return str(name or self.external_id or f"Visitor {str(self.id)[:8]}")
+
+    @property
+    def details(self) -> list[tuple[str, Any]]:
+        """The attributes in the order of their names. A name may be anything, also "items"."""
+        return sorted(self.attributes.items())
+
+
+def device_name(browser: str, platform: str) -> str:
+    """Such as "Firefox, Linux"."""
+    return ", ".join(part for part in (browser, platform) if part) or str(_("Unknown device"))
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -200,9 +243,16 @@ class Subscription(models.Model):
     @property
     def device(self) -> str:
         """What pages call it, such as "Firefox, Linux"."""
-        return ", ".join(part for part in (self.browser, self.platform) if part) or str(
-            _("Unknown device")
-        )
+        return device_name(self.browser, self.platform)
+
+    @property
+    def service(self) -> str:
+        """The push service by name or host: all of the endpoint that a page may show."""
+        host = urlsplit(self.endpoint).hostname or ""
+        for suffix, name in PUSH_SERVICES:
+            if host == suffix or host.endswith(f".{suffix}"):
+                return name
+        return host
 
     def address(self) -> Endpoint:
         """What the transport needs to reach it. Load `vapid_key` with it."""
@@ -240,7 +290,7 @@ class ConsentRecord(models.Model):
     # Who did it, when it was not the person.
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     # The very words that were agreed to.
-    prompt = models.ForeignKey(Prompt, null=True, on_delete=models.PROTECT, related_name="+")
+    prompt = models.ForeignKey(Prompt, null=True, on_delete=models.PROTECT, related_name="consents")
     page = models.CharField(max_length=500, blank=True)
     language = models.CharField(max_length=35, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
@@ -253,6 +303,16 @@ class ConsentRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.at:%Y-%m-%d}"
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether it gave permission."""
+        return self.action in self.GAINS
+
+    @property
+    def device(self) -> str:
+        """What pages call the device that it happened on."""
+        return device_name(self.browser, self.platform)
 
 
 class TestDevice(models.Model):

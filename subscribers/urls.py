@@ -1,6 +1,22 @@
 """Pages of subscribers."""
 
-from django.urls import URLPattern, URLResolver, path  # noqa: F401
+from django.urls import URLPattern, URLResolver, path
+
+from subscribers.views import install, people, person, prompts, sites
 
 app_name = "subscribers"
-urlpatterns: list[URLPattern | URLResolver] = []
+SITE = "sites/<uuid:site_id>"
+PERSON = f"{SITE}/people/<uuid:subscriber_id>"
+DEVICE = f"{PERSON}/devices/<uuid:public_id>"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("sites/new/", sites.site_new, name="site_new"),
+    path(f"{SITE}/people/", people.people_list, name="people"),
+    path(f"{SITE}/people/export/", people.people_export, name="people_export"),
+    path(f"{PERSON}/", person.person, name="person"),
+    path(f"{PERSON}/unsubscribe/", person.person_unsubscribe, name="person_unsubscribe"),
+    path(f"{DEVICE}/unsubscribe/", person.device_unsubscribe, name="device_unsubscribe"),
+    path(f"{DEVICE}/test/", person.device_test, name="device_test"),
+    path(f"{SITE}/install/", install.install, name="install"),
+    path(f"{SITE}/install/state/", install.install_state, name="install_state"),
+    path(f"{SITE}/prompts/", prompts.prompts, name="prompts"),
+]

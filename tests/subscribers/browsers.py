@@ -4,7 +4,7 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from django.http import HttpResponse
 from django.test import Client
@@ -71,6 +71,13 @@ class Browser:
         return cast(HttpResponse, posted)
 
 
-def answer(response: HttpResponse) -> dict[str, Any]:
+class Answered(Protocol):
+    """What a test client's response has."""
+
+    @property
+    def content(self) -> bytes: ...
+
+
+def answer(response: Answered) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(response.content)
     return found

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from subscribers import identity
-from subscribers.incoming import MAX_TAGS
+from subscribers.incoming import MAX_TAGS, Change, Refused
 from subscribers.models import ConsentRecord, Subscriber, Subscription
 from subscribers.transports.keys import encode_base64url
 from tests.factories import make_site, make_subscriber
@@ -240,5 +240,5 @@ def test_a_subscription_that_vanished_meanwhile() -> None:
     held = Subscription.objects.get()
     identity.erase(held.subscriber)
     held.pk = 1
-    with pytest.raises(identity.Refused):
-        identity.change(held, identity.Change(add_tags=("x",)))
+    with pytest.raises(Refused):
+        identity.change(held, Change(add_tags=("x",)))

@@ -2,6 +2,7 @@
 
 import pytest
 import redis
+from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from subscribers import limits
@@ -68,6 +69,6 @@ def test_it_counts_again_after_a_rest(monkeypatch: pytest.MonkeyPatch, settings:
 
 def test_windows_are_forgotten() -> None:
     limits.wait("one", "192.0.2.1")
-    with redis.Redis.from_url(limits.settings.REDIS_URL) as client:
+    with redis.Redis.from_url(django_settings.REDIS_URL) as client:
         for name in client.scan_iter("beckon:ingest:*"):
             assert 0 < client.ttl(name) <= 120

@@ -1,0 +1,55 @@
+"""People as CSV, streamed. Never an endpoint or a key: those are capabilities."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
+
+from subscribers.models import Subscriber
+
+CHUNK = 1000
+COLUMNS = (
+    *("id", "external_id", "name", "tags", "attributes", "active_devices", "devices"),
+    *("languages", "time_zones", "since", "last_seen"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def guarded(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula (push-reference 4.1, row 11)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def lines(people: QuerySet[Subscriber]) -> Iterator[str]:
+    """A line of names, then one line for each person, newest first. Memory stays flat."""
+    yield _line(COLUMNS)
+    ordered = people.order_by("-created_at", "id").prefetch_related("subscriptions")
+    for person in ordered.iterator(chunk_size=CHUNK):
+        yield _line(_cells(person))
+
+
+def _cells(person: Subscriber) -> list[str]:
+    devices = list(person.subscriptions.all())
+    active = [device for device in devices if device.state == device.State.ACTIVE]
+    name = person.attributes.get("name") or person.attributes.get("first_name") or ""
+    return [
+        str(person.pk),
+        person.external_id,
+        str(name),
+        ", ".join(person.tags),
+        json.dumps(person.attributes, ensure_ascii=False) if person.attributes else "",
+        str(len(active)),
+        "; ".join(device.device for device in devices),
+        ", ".join(sorted({device.language for device in devices if device.language})),
+        ", ".join(sorted({device.time_zone for device in devices if device.time_zone})),
+        person.created_at.isoformat(timespec="seconds"),
+        person.last_seen_at.isoformat(timespec="seconds"),
+    ]
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow([guarded(cell) for cell in cells])
+    return text.getvalue()

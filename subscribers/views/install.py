@@ -1,0 +1,98 @@
+"""Installing the snippet: what to do, and what has been seen of it."""
+
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import SiteRequest, member
+from accounts.models import Role, Site
+from subscribers import installation
+
+
+def snippet(site: Site) -> str:
+    """The tag to paste before </head>."""
+    return (
+        f'<script async src="{settings.PUBLIC_URL}/static/push/snippet.js"\n'
+        f'  data-site="{site.key}" data-worker="{installation.WORKER_PATH}"></script>'
+    )
+
+
+def policy() -> str:
+    """What a customer's Content-Security-Policy must allow."""
+    public = settings.PUBLIC_URL
+    return f"script-src {public};\nconnect-src {public};\nworker-src 'self';\nimg-src https:"
+
+
+IDENTIFY = """beckon("identify", "{user id}", "{signature}");"""
+SIGN = """# Python
+import hashlib, hmac
+hmac.new(SECRET.encode(), user_id.encode(), hashlib.sha256).hexdigest()
+
+// Node
+crypto.createHmac("sha256", SECRET).update(userId).digest("hex")
+
+// PHP
+hash_hmac("sha256", $userId, $secret);"""
+
+
+@member(Role.MARKETER)
+@require_safe
+def install(request: SiteRequest) -> HttpResponse:
+    site = request.site
+    state = installation.state(site)
+    context = {
+        "nav": "install",
+        "snippet": snippet(site),
+        "policy": policy(),
+        "identify": IDENTIFY,
+        "sign": SIGN,
+        "worker_path": installation.WORKER_PATH,
+        "worker_url": site.origins[0] + installation.WORKER_PATH,
+        "worker_size": installation.file_size("push/sw.js"),
+        "snippet_size": installation.transfer_size("push/snippet.js"),
+        "ask_url": f"{site.origins[0]}/?beckon=ask",
+        "mail": _mail(site),
+        "may_settings": request.role.includes(Role.ADMIN),
+        "state": state,
+        "poll": _poll(site, state),
+    }
+    return render(request, "subscribers/install.html", context)
+
+
+@member(Role.MARKETER)
+@require_safe
+def install_state(request: SiteRequest) -> HttpResponse:
+    """What has been seen, for the page that looks every two seconds; 204 while nothing is new."""
+    state = installation.state(request.site)
+    if request.GET.get("known") == state.fingerprint:
+        return HttpResponse(status=204)
+    context = {"state": state, "poll": _poll(request.site, state), "swapped": True}
+    return render(request, "subscribers/install_state.html", context)
+
+
+def _poll(site: Site, state: installation.State) -> str:
+    """Where the page looks for what it does not know yet."""
+    address = reverse("subscribers:install_state", args=[site.pk])
+    return f"{address}?{urlencode({'known': state.fingerprint})}"
+
+
+def _mail(site: Site) -> str:
+    """A mailto: address with these steps in plain text."""
+    text = render_to_string(
+        "subscribers/install_mail.txt",
+        {
+            "site": site,
+            "snippet": snippet(site),
+            "policy": policy(),
+            "worker_path": installation.WORKER_PATH,
+            "worker_file": f"{settings.PUBLIC_URL}/static/push/sw.js",
+        },
+    )
+    subject = _("Push notifications for %(host)s") % {"host": site.host}
+    return f"mailto:?subject={quote(subject)}&body={quote(text)}"
