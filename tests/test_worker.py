@@ -1,0 +1,58 @@
+"""`manage.py worker`: runs jobs of every queue, and stops soon when asked to."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import django_rq
+import pytest
+from django.conf import settings
+from rq.job import JobStatus
+
+from config.embedded import processes
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPATIENT = """
+import django; django.setup()
+from django.core.management import call_command
+from config.management.commands.worker import DrainingWorker
+DrainingWorker.drain_seconds = 0.5
+call_command("worker")
+"""
+
+
+@pytest.fixture
+def worker() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        start_new_session=True,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def test_jobs_of_every_queue_are_run(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    places = [tmp_path / name for name in settings.RQ_QUEUES]
+    for place in places:
+        django_rq.get_queue(place.name).enqueue("os.mkdir", str(place))
+    assert processes.wait_for(lambda: all(place.exists() for place in places), 60)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+
+
+def test_a_job_that_takes_too_long_does_not_hold_up_the_stop(
+    worker: subprocess.Popen[bytes],
+) -> None:
+    job = django_rq.get_queue("send").enqueue("time.sleep", 600)
+    assert processes.wait_for(lambda: job.get_status() == JobStatus.STARTED, 60)
+    started = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0
+    assert time.monotonic() - started < 30
