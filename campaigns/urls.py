@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import acting, compose, testing
+from campaigns.views import acting, compose, listing, overview, report, testing
 
 app_name = "campaigns"
 
@@ -10,6 +10,14 @@ SITE = "sites/<uuid:site_id>"
 ONE = f"{SITE}/campaigns/<uuid:campaign_id>"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{SITE}/", overview.index, name="overview"),
+    path(f"{SITE}/campaigns/", listing.index, name="list"),
+    path(f"{ONE}/", report.index, name="report"),
+    path(
+        f"{SITE}/people/<uuid:subscriber_id>/messages/",
+        report.person_messages,
+        name="person_messages",
+    ),
     path(f"{SITE}/campaigns/new/", compose.new, name="new"),
     path(f"{ONE}/message/", compose.message, name="message"),
     path(f"{ONE}/audience/", compose.audience, name="audience"),
