@@ -6,9 +6,6 @@ import csv
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
-from crispy_forms.bootstrap import InlineField
-
-from crispy_forms.layout import Layout
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BaseFormSet, formset_factory
@@ -50,11 +47,6 @@ class ConditionForm(forms.Form):
         error_messages={"required": gettext_lazy("Name at least one value, or remove this line.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.helper = helper()
-        self.helper.layout = Layout(*(InlineField(name) for name in ("field", "op", "values")))
 
     def clean_values(self) -> tuple[str, ...]:
         values = split(self.cleaned_data["values"])
@@ -191,6 +183,18 @@ class RuleForm:
             self.who.add_error("who", _("Add a condition, or choose everyone."))
             return False
         return self.everyone or self.lines.is_valid()
+
+    @property
+    def wrong(self) -> list[tuple[int, str, str]]:
+        """What is wrong in which line: its number, the id of its field, the sentence."""
+        if self.changed_lines or not self.who.is_bound or self.everyone:
+            return []
+        return [
+            (number, str(line[name].id_for_label), str(sentence))
+            for number, line in enumerate(self.lines.forms, start=1)
+            for name, sentences in line.errors.items()
+            for sentence in sentences
+        ]
 
     @property
     def everyone(self) -> bool:

@@ -138,9 +138,9 @@ class MessageForm(forms.Form):
         help_text=gettext_lazy("The small sign in the status bar: white on transparent, 96 × 96."),
     )
     action1_title = TextField("action title", label=gettext_lazy("First button"))
-    action1_url = AddressField("action url", label=gettext_lazy("opens"))
+    action1_url = AddressField("action url", label=gettext_lazy("The first button opens"))
     action2_title = TextField("action title", label=gettext_lazy("Second button"))
-    action2_url = AddressField("action url", label=gettext_lazy("opens"))
+    action2_url = AddressField("action url", label=gettext_lazy("The second button opens"))
     keep = forms.ChoiceField(
         label=gettext_lazy("Kept for devices that are offline"), choices=KEEP, required=False
     )
@@ -197,9 +197,15 @@ class MessageForm(forms.Form):
         return _("your own") if own else _("the site's icon, no badge")
 
     def about_delivery(self) -> str:
-        kept = dict(KEEP).get(str(self["keep"].value()), "")
         urgency = dict(Message.Urgency.choices).get(str(self["urgency"].value()), "")
-        return _("kept: %(kept)s; urgency: %(urgency)s") % {"kept": kept, "urgency": urgency}
+        return f"{self.kept()} · {urgency}"
+
+    def kept(self) -> str:
+        """How long a push service keeps it for a device that is offline, in words."""
+        chosen = str(self["keep"].value())
+        if chosen == CUSTOM:
+            return _("%(count)s seconds") % {"count": self["ttl"].value() or "?"}
+        return str(dict(KEEP).get(chosen, ""))
 
     def about_utm(self) -> str:
         named = [str(self[name].value() or "") for name in UTM]
@@ -221,7 +227,7 @@ class MessageForm(forms.Form):
             return
         if self.cleaned_data[title] and not self.cleaned_data[url]:
             self.add_error(url, _("Say what this button opens."))
-        if self.cleaned_data[url] and not self.cleaned_data[title]:
+        elif self.cleaned_data[url] and not self.cleaned_data[title]:
             self.add_error(title, _("Say what stands on this button."))
 
     def fields_of_message(self) -> dict[str, Any]:

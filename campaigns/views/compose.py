@@ -21,7 +21,7 @@ from audiences.forms import RuleForm
 from audiences.rules import Rule
 from campaigns import drafting, payload, scheduling, starting, tokens
 from campaigns.forms import MessageForm, ScheduleForm, wall_of
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Run
 from campaigns.readiness import LARGE, Standing, Step
 from campaigns.starting import Refused
 from campaigns.steps import number, reach, steps
@@ -88,12 +88,15 @@ def message(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     campaign = campaign_of(request.site, campaign_id)
     if request.method == "POST":
         require(request.role, Role.MARKETER)
+    quietly = request.accepts("application/json") and not request.accepts("text/html")
+    if quietly and campaign.state not in Campaign.EDITABLE:
+        return JsonResponse({"saved": False}, status=409)
     if elsewhere := started(request, campaign):
         return elsewhere
     standing = Standing(campaign)
     posted = request.POST if request.method == "POST" else None
     form = MessageForm(campaign, standing.message, posted)
-    quietly = request.accepts("application/json") and not request.accepts("text/html")
+
     if posted is not None:
         saved = save_message(request, form)
         if quietly:
@@ -101,7 +104,13 @@ def message(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         if saved and form.is_valid():
             return onward(request, campaign, Step.MESSAGE)
         standing = Standing(campaign)
-    return page(request, standing, Step.MESSAGE, {"form": form, "composer": facts(standing)})
+    context = {
+        "form": form,
+        "composer": facts(standing),
+        "opens": payload.opens(standing.message) if standing.message.url else "",
+        "audience_sentence": rules.sentence(standing.rule),
+    }
+    return page(request, standing, Step.MESSAGE, context)
 
 
 def save_message(request: SiteRequest, form: MessageForm) -> bool:
@@ -239,9 +248,11 @@ def set_time(request: SiteRequest, campaign: Campaign, form: ScheduleForm) -> No
 
 def meaning(form: ScheduleForm) -> dict[str, Any]:
     """The instant that the form's wall time means, and whether a clock changes there."""
-    values = form.cleaned_data if form.is_bound and form.is_valid() else form.initial
+    if form.is_bound and not form.is_valid():
+        return {"unclear": True}
+    values = form.cleaned_data if form.is_bound else form.initial
     wall, zone = values.get("wall"), values.get("zone")
-    if not wall or not zone:
+    if values.get("when") != ScheduleForm.LATER or not wall or not zone:
         return {"instant": None}
     moment = scheduling.instant(wall, zone)
     return {"instant": moment, "zone": zone, "change": scheduling.note(wall, zone)}
@@ -273,7 +284,9 @@ def review_page(request: SiteRequest, campaign: Campaign, refusal: str = "") -> 
     context = {
         "refusal": refusal,
         "sentence": rules.sentence_html(standing.rule),
-        "opens": payload.opens(standing.message),
+        "opens": payload.opens(standing.message) if standing.message.url else "",
+        "tested": standing.message.runs.filter(kind=Run.Kind.TEST).exists(),
+        "kept": MessageForm(campaign, standing.message).kept(),
         "everyone": everyone,
         "left_out": left_out,
         "parts": [
