@@ -208,13 +208,13 @@ class CampaignList(GenericAPIView[Campaign]):
             return Campaign.objects.none()
         return Campaign.objects.filter(site=site_of(self.request)).select_related("audience")
 
-    @extend_schema(operation_id="campaigns_list")
+    @extend_schema(operation_id="campaigns_list", responses=CampaignSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The site's campaigns, newest first."""
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    @extend_schema(operation_id="campaigns_create")
+    @extend_schema(operation_id="campaigns_create", responses={201: CampaignSerializer})
     def post(self, request: Request) -> Response:
         """A new draft. Nothing is sent before it is started."""
         body = self.get_serializer(data=request.data)
@@ -309,6 +309,7 @@ class CampaignDeliveries(GenericAPIView[Delivery]):
 
     @extend_schema(
         operation_id="campaigns_deliveries",
+        responses=DeliverySerializer(many=True),
         parameters=[
             OpenApiParameter("state", enum=[state.name.lower() for state in Delivery.State])
         ],

@@ -176,6 +176,14 @@ class Firefox:
         """Click as a person would: scrolled into view, at its middle, counted as a gesture."""
         self.command("WebDriver:ElementClick", {"id": self._find(selector)})
 
+    def click_inside(self, host: str, selector: str) -> None:
+        """Click an element within the shadow tree of `host`."""
+        root = self.command("WebDriver:GetShadowRoot", {"id": self._find(host)})
+        within = {"using": "css selector", "value": selector}
+        within["shadowRoot"] = next(iter(root.values()))
+        found = self.command("WebDriver:FindElementFromShadowRoot", within)
+        self.command("WebDriver:ElementClick", {"id": found[ELEMENT_KEY]})
+
     def type(self, selector: str, text: str) -> None:
         """Replace the text of a field by typing."""
         element = self._find(selector)

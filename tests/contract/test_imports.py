@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ["accounts", "subscribers", "audiences", "campaigns", "config"]  # each may import those before
+APPS = [
+    "accounts",
+    "subscribers",
+    "audiences",
+    "campaigns",
+    "config",
+]  # each may import those before
 OUTSIDE = {"demo", "tests", "benchmarks"}
 # The settings name the embedded servers' addresses; nothing else below config may look up.
 TRANSPORTS = ROOT / "subscribers" / "transports"
