@@ -209,4 +209,4 @@ document.addEventListener("htmx:afterSettle", (event) => {
   drawAll(event.target);
 });
 // Canvas text falls back silently while the font is on its way.
-document.fonts?.ready.then(() => drawAll(document));
+document.fonts.load("12px 'Inter Variable'").then(() => drawAll(document));
