@@ -4,6 +4,10 @@
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 export UV_PYTHON_DOWNLOADS = never
+# Trust what the system trusts, as pip does, where the system says what that is.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS ?= 1
+endif
 PY = .venv/bin/python
 # Enough for the tools that load the settings but talk to nobody.
 NO_SERVICES = SECRET_KEY=unused-unused-unused-unused-unused-unused-unused-unused ENCRYPTION_KEYS=unused

@@ -184,12 +184,18 @@ def test_each_machine_runs_its_roles(settings: Settings) -> None:
 
 
 def test_addresses_of_this_machine(settings: Settings) -> None:
+    settings.SHOP_PORT, settings.PUSH_PORT = 8001, 8002
     settings.BIND_ADDRESS = "0.0.0.0"  # noqa: S104
-    assert roles.local_url(8000) == "http://127.0.0.1:8000"
-    settings.PUSH_PORT = 8002
+    assert roles.shop_url() == "http://127.0.0.1:8001"
     assert roles.sandbox_origins() == ["http://127.0.0.1:8002", "http://localhost:8002"]
-    settings.BIND_ADDRESS = "::"
-    assert roles.local_url(8000) == "http://[::1]:8000"
+    settings.BIND_ADDRESS = "::1"
+    assert roles.push_url() == "http://[::1]:8002"
+
+
+def test_the_sandbox_push_service_never_listens_to_the_network(settings: Settings) -> None:
+    settings.BIND_ADDRESS = "192.0.2.7"
+    command = roles.push_service().command
+    assert command[command.index("--bind") + 1] == "127.0.0.1"
 
 
 def tend_until(kid: Child, words: str) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from config.checks import is_loopback
 from config.supervisor.preflight import Port
 
 ROLES = ("web", "worker", "ticker")
@@ -50,9 +51,24 @@ def local_host() -> str:
     return str(everywhere.get(settings.BIND_ADDRESS, settings.BIND_ADDRESS))
 
 
-def local_url(port: int) -> str:
-    host = local_host()
+def push_host() -> str:
+    """Where the sandbox push service listens: on this machine alone, whatever BIND_ADDRESS is.
+
+    It lets whoever reaches it read messages and make it send requests.
+    """
+    return str(settings.BIND_ADDRESS) if is_loopback(settings.BIND_ADDRESS) else "127.0.0.1"
+
+
+def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def shop_url() -> str:
+    return url(local_host(), settings.SHOP_PORT)
+
+
+def push_url() -> str:
+    return url(push_host(), settings.PUSH_PORT)
 
 
 def web() -> Role:
@@ -63,7 +79,9 @@ def web() -> Role:
         *("--log-level", "warning", "--respawn-failed-workers"),
         *("--workers-kill-timeout", "8", "config.wsgi:application"),
     ]
-    return Role("web", command, is_ready=partial(answers, settings.WEB_PORT, "/healthz"))
+    return Role(
+        "web", command, is_ready=partial(answers, local_host(), settings.WEB_PORT, "/healthz")
+    )
 
 
 def workers() -> list[Role]:
@@ -82,22 +100,22 @@ def shop() -> Role:
         *("--port", str(settings.SHOP_PORT), "--beckon", settings.PUBLIC_URL),
         *("--site-key-file", str(settings.VAR_DIR / "demo_site_key")),
     ]
-    ready = partial(answers, settings.SHOP_PORT, "/")
+    ready = partial(answers, local_host(), settings.SHOP_PORT, "/")
     return Role("demo shop", command, stop_seconds=5, is_ready=ready)
 
 
 def push_service() -> Role:
     command = [
-        *(sys.executable, "-m", "demo.pushservice", "--bind", settings.BIND_ADDRESS),
+        *(sys.executable, "-m", "demo.pushservice", "--bind", push_host()),
         *("--port", str(settings.PUSH_PORT), "--data", str(settings.VAR_DIR / "pushservice")),
     ]
-    ready = partial(answers, settings.PUSH_PORT, "/")
+    ready = partial(answers, push_host(), settings.PUSH_PORT, "/")
     return Role("push service", command, stop_seconds=5, stop_turn=2, is_ready=ready)
 
 
 def sandbox_origins() -> list[str]:
     """The origins of the sandbox push service, which only a run that starts it may send to."""
-    hosts = dict.fromkeys((local_url(settings.PUSH_PORT), f"http://localhost:{settings.PUSH_PORT}"))
+    hosts = dict.fromkeys((push_url(), f"http://localhost:{settings.PUSH_PORT}"))
     return list(hosts)
 
 
@@ -106,12 +124,12 @@ def manage(command: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--skip-checks"]
 
 
-def answers(port: int, path: str) -> bool:
+def answers(host: str, port: int, path: str) -> bool:
     """Whether our server answers with 200, asked as a browser on PUBLIC_URL would."""
     public = urlsplit(settings.PUBLIC_URL)
     headers = {"Host": public.netloc, "X-Forwarded-Proto": public.scheme}
     # Not urlopen: a proxy from the environment must not stand between us and ourselves.
-    local = HTTPConnection(local_host(), port, timeout=5)
+    local = HTTPConnection(host, port, timeout=5)
     try:
         local.request("GET", path, headers=headers)
         return local.getresponse().status == HTTPStatus.OK

@@ -200,8 +200,8 @@ class Supervisor:
         lines = [(_("Beckon"), settings.PUBLIC_URL)]
         if self.options.demo:
             lines += [
-                (_("Demo shop"), roles.local_url(settings.SHOP_PORT)),
-                (_("Sandbox push service"), roles.local_url(settings.PUSH_PORT)),
+                (_("Demo shop"), roles.shop_url()),
+                (_("Sandbox push service"), roles.push_url()),
             ]
         if link:
             lines.append((_("First sign-in, works once"), settings.PUBLIC_URL + link))
