@@ -1,4 +1,4 @@
-/*! Beckon snippet, see docs/snippet.md. It fails silently and touches no worker but its own. */
+/*! Beckon snippet, see docs/snippet.md. It fails silently and touches only its own worker. */
 (() => {
   "use strict";
   const script = document.currentScript;
@@ -105,7 +105,7 @@
       const { pushManager } = await register();
       let subscription = await pushManager.getSubscription();
       if (subscription && keyOf(subscription) !== config.key) {
-        // In the root scope it may be another vendor's.
+        // Another vendor's?
         if (memory.key !== keyOf(subscription) && scope.pathname === "/") throw "foreign";
         await subscription.unsubscribe();
         subscription = 0;
@@ -179,7 +179,7 @@
     if (location.search.includes("beckon=ask")) return ask(true);
     const { trigger, after } = config.prompt || {};
     if (!lasting) return; // a "no" must be remembered
-    const offer = () => Date.now() < memory.until || ask();
+    const offer = () => is(/unsub/) || Date.now() < memory.until || ask();
     if (trigger === "click")
       ["pointerdown", "keydown"].forEach((type) => addEventListener(type, offer, { once: true }));
     if (trigger === "delay") setTimeout(offer, Math.max(after, 1) * 1000);
