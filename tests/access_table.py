@@ -1,0 +1,115 @@
+"""Who may do what: one line for every address. tests/test_access_matrix.py holds each to it.
+
+A page has a rule for GET and one for POST: the least role on the site, or a `Gate`; none means
+that the method is not answered. An API address has a scope for each method. `data` is a body that
+the door lets through to something that exists.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from accounts.models import Role
+
+
+class Gate(StrEnum):
+    """What is not a matter of roles on a site."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    INSTALLER = "owner of the installation"
+
+
+Rule = Role | Gate | None
+
+
+@dataclass(frozen=True)
+class Page:
+    get: Rule = None
+    post: Rule = None
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Api:
+    scopes: dict[str, str]
+
+
+OWNER, ADMIN, MARKETER, VIEWER = Role
+PUBLIC, SIGNED_IN, INSTALLER = Gate
+READ_PEOPLE, WRITE_PEOPLE = "subscribers:read", "subscribers:write"
+READ, WRITE, SEND = "campaigns:read", "campaigns:write", "campaigns:send"
+
+ROUTES: dict[str, Page | Api] = {
+    "healthz": Page(get=PUBLIC),
+    "demo_site": Page(post=INSTALLER),
+    "samples": Page(post=ADMIN),
+    # Visitors' browsers.
+    "push_config": Page(get=PUBLIC),
+    "push_subscriptions": Page(post=PUBLIC),
+    "push_subscription": Page(post=PUBLIC),
+    "campaigns_public:events": Page(post=PUBLIC),
+    # accounts
+    "accounts:home": Page(get=SIGNED_IN),
+    "accounts:signin": Page(get=PUBLIC, post=PUBLIC),
+    "accounts:forgotten": Page(get=PUBLIC),
+    "accounts:signin_link": Page(get=PUBLIC, post=PUBLIC),
+    "accounts:signout": Page(post=SIGNED_IN),
+    "accounts:invitation": Page(get=PUBLIC, post=PUBLIC),
+    "accounts:profile": Page(get=SIGNED_IN, post=SIGNED_IN),
+    "accounts:signout_others": Page(post=SIGNED_IN),
+    "accounts:password": Page(get=SIGNED_IN, post=SIGNED_IN),
+    "accounts:sites": Page(get=SIGNED_IN),
+    "accounts:settings": Page(get=ADMIN, post=ADMIN),
+    "accounts:identity_rotate": Page(post=ADMIN),
+    "accounts:members": Page(get=ADMIN, post=ADMIN),
+    "accounts:member_role": Page(post=ADMIN, data={"role": "viewer"}),
+    # Of somebody else: everybody may remove themselves.
+    "accounts:member_remove": Page(post=ADMIN),
+    "accounts:member_link": Page(post=INSTALLER),
+    "accounts:invitation_revoke": Page(post=ADMIN),
+    "accounts:keys": Page(get=ADMIN, post=ADMIN),
+    "accounts:key_revoke": Page(post=ADMIN),
+    "accounts:history": Page(get=ADMIN),
+    # subscribers
+    "subscribers:site_new": Page(get=INSTALLER, post=INSTALLER),
+    "subscribers:people": Page(get=VIEWER),
+    "subscribers:people_export": Page(get=ADMIN),
+    "subscribers:person": Page(get=VIEWER),
+    "subscribers:person_unsubscribe": Page(post=ADMIN),
+    "subscribers:device_unsubscribe": Page(post=ADMIN),
+    "subscribers:device_test": Page(post=MARKETER),
+    "subscribers:install": Page(get=MARKETER),
+    "subscribers:install_state": Page(get=MARKETER),
+    "subscribers:prompts": Page(get=MARKETER, post=ADMIN),
+    # campaigns
+    "campaigns:overview": Page(get=VIEWER),
+    "campaigns:list": Page(get=VIEWER),
+    "campaigns:report": Page(get=VIEWER),
+    "campaigns:person_messages": Page(get=VIEWER),
+    "campaigns:new": Page(get=MARKETER, post=MARKETER),
+    "campaigns:message": Page(get=VIEWER, post=MARKETER),
+    "campaigns:audience": Page(get=VIEWER, post=MARKETER),
+    "campaigns:audience_count": Page(post=VIEWER),
+    "campaigns:schedule": Page(get=VIEWER, post=MARKETER),
+    "campaigns:schedule_note": Page(get=VIEWER),
+    "campaigns:review": Page(get=VIEWER),
+    "campaigns:test": Page(get=MARKETER, post=MARKETER),
+    "campaigns:test_run": Page(get=MARKETER),
+    "campaigns:start": Page(post=MARKETER),
+    "campaigns:plan": Page(post=MARKETER),
+    "campaigns:cancel": Page(post=MARKETER),
+    "campaigns:unschedule": Page(post=MARKETER),
+    "campaigns:pause": Page(post=MARKETER),
+    "campaigns:resume": Page(post=MARKETER),
+    "campaigns:duplicate": Page(post=MARKETER),
+    "campaigns:delete": Page(post=MARKETER),
+    # The REST API.
+    "api_subscribers": Api({"GET": READ_PEOPLE}),
+    "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
+    "campaigns_api:list": Api({"GET": READ, "POST": WRITE}),
+    "campaigns_api:detail": Api({"GET": READ, "PATCH": WRITE, "DELETE": WRITE}),
+    "campaigns_api:start": Api({"POST": SEND}),
+    "campaigns_api:cancel": Api({"POST": SEND}),
+    "campaigns_api:report": Api({"GET": READ}),
+    "campaigns_api:deliveries": Api({"GET": READ}),
+}
