@@ -26,7 +26,7 @@ up: env-run
 	@exec $(PY) manage.py up $(ARGS)
 
 test: env-dev
-	@exec $(PY) -m pytest -q -n auto --maxprocesses 8 --dist loadgroup --cov --cov-report= --cov-report=term $(ARGS)
+	@exec $(PY) -m pytest -q -n auto --maxprocesses 8 --dist loadgroup --cov --no-cov-on-fail $(ARGS)
 
 lint: env-dev
 	@$(PY) -m ruff check .

@@ -96,6 +96,7 @@ def test_an_empty_message_is_refused() -> None:
         (b"\x05" + P256DH[1:], AUTH, "p256dh"),
         (b"\x04" + bytes(64), AUTH, "p256dh"),
     ],
+    ids=["no auth", "long auth", "no key", "no point", "point off the curve"],
 )
 def test_bad_keys_are_refused(p256dh: bytes, auth: bytes, field: str) -> None:
     with pytest.raises(BadKey) as refused:
