@@ -16,7 +16,7 @@ from accounts.models import Role
 from campaigns import drafting, starting
 from campaigns.forms import wall_of
 from campaigns.models import Campaign
-from campaigns.readiness import LARGE, Problem, Standing, Step, confirms
+from campaigns.readiness import Problem, Standing, Step, confirms
 from campaigns.starting import Refused
 from campaigns.steps import number
 from campaigns.views.compose import campaign_of, review_page
@@ -55,12 +55,13 @@ def go(
     request: SiteRequest, campaign: Campaign, problems: list[Problem], act: Callable[[], object]
 ) -> HttpResponse:
     """Do it if nothing stands in the way, else show the review with what does."""
-    devices = Standing(campaign).devices
+    standing = Standing(campaign)
     if problems:
         return review_page(request, campaign, _("It can't go out yet. See what is missing."))
-    if devices > LARGE and not confirms(request.POST.get("devices", ""), devices):
+    typed = request.POST.get("devices", "")
+    if standing.is_large and not confirms(typed, standing.devices):
         sentence = _("Type the number of devices to go on: it is %(count)s now.")
-        return review_page(request, campaign, sentence % {"count": number(devices)})
+        return review_page(request, campaign, sentence % {"count": number(standing.devices)})
     try:
         act()
     except Refused as refusal:

@@ -22,7 +22,7 @@ from audiences.rules import Rule
 from campaigns import drafting, payload, scheduling, starting, tokens
 from campaigns.forms import MessageForm, ScheduleForm, wall_of
 from campaigns.models import Campaign, Run
-from campaigns.readiness import LARGE, Standing, Step
+from campaigns.readiness import Standing, Step
 from campaigns.starting import Refused
 from campaigns.steps import number, reach, steps
 
@@ -293,7 +293,7 @@ def review_page(request: SiteRequest, campaign: Campaign, refusal: str = "") -> 
             ("accepted", _("Get it"), standing.devices, ""),
             ("skipped", _("Outside your audience"), left_out, ""),
         ],
-        "typed": number(standing.devices) if standing.devices > LARGE else "",
+        "typed": number(standing.devices) if standing.is_large else "",
         "wall": wall_of(campaign),
         "limit": settings.PAYLOAD_LIMIT,
     }
