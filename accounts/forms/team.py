@@ -12,16 +12,11 @@ from accounts.forms.signin import EmailField
 from accounts.models import ApiKey, Role
 
 ROLE_MEANINGS = {
-    Role.OWNER: gettext_lazy("everything, also who the owners are"),
-    Role.ADMIN: gettext_lazy("settings, members, keys, people, prompts"),
-    Role.MARKETER: gettext_lazy("writes, sends and stops campaigns"),
-    Role.VIEWER: gettext_lazy("reads campaigns and reports"),
+    Role.OWNER: gettext_lazy("Everything, also who the owners are"),
+    Role.ADMIN: gettext_lazy("Settings, members, keys, prompts, and unsubscribing people"),
+    Role.MARKETER: gettext_lazy("Writes, schedules, sends and stops campaigns"),
+    Role.VIEWER: gettext_lazy("Reads campaigns, reports and people, changes nothing"),
 }
-
-
-def role_choices(roles: list[Role]) -> list[tuple[str, str]]:
-    """Each role with what it may do."""
-    return [(role.value, f"{role.label}: {ROLE_MEANINGS[role]}") for role in roles]
 
 
 class InviteForm(forms.Form):
@@ -37,7 +32,7 @@ class InviteForm(forms.Form):
         self.helper = helper()
         field = self.fields["role"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
-        field.choices = role_choices(roles)
+        field.choices = [(role.value, role.label) for role in roles]
 
 
 EXPIRIES = (

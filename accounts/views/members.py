@@ -13,7 +13,7 @@ from accounts import members as domain
 from accounts import onboarding, show_once
 from accounts.access import SiteRequest, member
 from accounts.forms import InviteForm
-from accounts.forms.team import role_choices
+from accounts.forms.team import ROLE_MEANINGS
 from accounts.models import Invitation, Membership, Role
 
 
@@ -36,6 +36,7 @@ def members(request: SiteRequest) -> HttpResponse:
         "nav": "settings",
         "tab": "members",
         "form": form,
+        "meanings": [(role.label, words) for role, words in ROLE_MEANINGS.items()],
         "rows": _rows(request, roles),
         "invitations": Invitation.objects.open().filter(site=request.site).order_by("-created_at"),
         "link": show_once.take(request, f"link:{request.site.pk}"),
@@ -56,7 +57,7 @@ def _rows(request: SiteRequest, roles: list[Role]) -> list[dict[str, object]]:
             "role": Role(one.role),
             "own": one.user == request.user,
             "only_owner": one.role == Role.OWNER and owners == 1,
-            "choices": role_choices(roles) if one.role in roles else [],
+            "choices": roles if one.role in roles else [],
             "may_link": request.user.is_owner and one.user != request.user,
         }
         for one in found
