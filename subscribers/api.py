@@ -122,6 +122,7 @@ class SubscribersView(GenericAPIView[Subscriber]):
 
     @extend_schema(
         operation_id="subscribers_list",
+        responses=SubscriberSerializer(many=True),
         parameters=[
             OpenApiParameter("external_id", str, description="Exactly this one."),
             OpenApiParameter("tag", str, description="Those with this tag."),

@@ -1,5 +1,6 @@
 """Forms of the pages of subscribers."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from crispy_bootstrap5.bootstrap5 import Switch
@@ -32,6 +33,7 @@ class PromptForm(PromptModelForm):
         labels = {
             "title": gettext_lazy("Question"),
             "body": gettext_lazy("Promise"),
+            "trigger": gettext_lazy("Ask"),
             "after": gettext_lazy("How many"),
             "enabled": gettext_lazy("Ask visitors"),
         }
@@ -54,7 +56,6 @@ class PromptForm(PromptModelForm):
             "body": {"required": gettext_lazy("Say what you will send, and how often.")},
             "yes": {"required": gettext_lazy("Write the words of the yes button.")},
             "no": {"required": gettext_lazy("Write the words of the no button.")},
-            "color": {"invalid": gettext_lazy("Choose a colour such as #B4430E.")},
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -74,6 +75,8 @@ class PromptForm(PromptModelForm):
 
     def clean_color(self) -> str:
         color: str = self.cleaned_data["color"].upper()
+        if not re.fullmatch(r"#[0-9A-F]{6}", color):
+            raise ValidationError(_("Choose a colour such as #B4430E."))
         ratio = contrast_with_white(color)
         if ratio < LEAST_CONTRAST:
             raise ValidationError(

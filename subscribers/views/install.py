@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -54,8 +55,8 @@ def install(request: SiteRequest) -> HttpResponse:
         "sign": SIGN,
         "worker_path": installation.WORKER_PATH,
         "worker_url": site.origins[0] + installation.WORKER_PATH,
-        "worker_size": installation.file_size("push/sw.js"),
-        "snippet_size": installation.transfer_size("push/snippet.js"),
+        "worker_size": _kilobytes(installation.file_size("push/sw.js")),
+        "snippet_size": _kilobytes(installation.transfer_size("push/snippet.js")),
         "ask_url": f"{site.origins[0]}/?beckon=ask",
         "mail": _mail(site),
         "may_settings": request.role.includes(Role.ADMIN),
@@ -74,6 +75,10 @@ def install_state(request: SiteRequest) -> HttpResponse:
         return HttpResponse(status=204)
     context = {"state": state, "poll": _poll(request.site, state), "swapped": True}
     return render(request, "subscribers/install_state.html", context)
+
+
+def _kilobytes(size: int) -> str:
+    return _("%(size)s KB") % {"size": number_format(size / 1000, decimal_pos=1)}
 
 
 def _poll(site: Site, state: installation.State) -> str:
