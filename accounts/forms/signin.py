@@ -106,6 +106,10 @@ class JoinForm(NewPasswordForm):
     )
     field_order = ["name", "password"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label = _("Password")
+
 
 class FirstOwnerForm(JoinForm):
     """The installation's first account."""
