@@ -1,7 +1,8 @@
 // The sandbox's page: virtual browsers, the screen of one of them, and the faults.
 
-const $ = (name) => document.querySelector(`[data-${name}]`);
-const number = new Intl.NumberFormat(document.documentElement.lang);
+import { $, ask, make, number } from "./parts.js";
+import { loadFaults, prepareFaults } from "./faults.js";
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
@@ -11,31 +12,15 @@ const SHOWN = 25;
 let devices = [];
 let chosen = null;
 let messages = [];
-let lastLogged = 0;
 let logged = [];
 
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-async function ask(method, path, data) {
-  const options = { method, headers: {} };
-  if (data !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(data);
-  }
-  const response = await fetch(path, options);
-  const text = await response.text();
-  let body = {};
+// When the service stops, the state above says so; once it is back everything is loaded anew.
+async function quietly(work) {
   try {
-    body = JSON.parse(text);
+    await work;
   } catch {
-    body = { detail: text };
+    return;
   }
-  if (!response.ok) throw Object.assign(new Error(body.detail || "It did not work."), { field: body.field });
-  return body;
 }
 
 // Browsers
@@ -64,7 +49,7 @@ function row(device) {
     }),
     make("small", { textContent: [look(device.agent), host(device.origin)].filter(Boolean).join(" · ") }));
   button.setAttribute("aria-pressed", String(device.token === chosen));
-  button.addEventListener("click", () => choose(device.token));
+  button.addEventListener("click", () => quietly(choose(device.token)));
   return make("li", {}, button);
 }
 
@@ -87,7 +72,7 @@ async function loadDevices() {
   if (focused) $("devices").querySelector("[aria-pressed=true]")?.focus();
   const others = [];
   if (bulk.count) others.push(`${number.format(bulk.count)} made in bulk, which report by themselves`);
-  if (real.count) others.push(`${number.format(real.count)} of real browsers`);
+  if (real.count) others.push(`${number.format(real.count)} real ${real.count === 1 ? "browser" : "browsers"}`);
   $("others").textContent = others.length ? `Also here: ${others.join("; ")}.` : "";
   drawStage();
 }
@@ -123,7 +108,7 @@ function link(className, url, message) {
   const anchor = make(href ? "a" : "div", { className });
   if (href) {
     Object.assign(anchor, { href, target: "_blank", rel: "noopener" });
-    anchor.addEventListener("click", () => report(message, "clicked"));
+    anchor.addEventListener("click", () => quietly(report(message, "clicked")));
   }
   return anchor;
 }
@@ -160,7 +145,7 @@ function toast(message, device) {
   }
   const close = make("button", { type: "button", className: "close", textContent: "×" });
   close.setAttribute("aria-label", `Dismiss ${shown.title || "the notification"}`);
-  close.addEventListener("click", () => report(message, "dismissed"));
+  close.addEventListener("click", () => quietly(report(message, "dismissed")));
   item.append(close);
   return item;
 }
@@ -223,12 +208,11 @@ function drawFigures(figures) {
   const shown = Object.entries(rest).filter(([, value]) => value);
   $("figures").replaceChildren(...(shown.length ? shown : [["displayed", 0]]).map(([name, value]) =>
     make("div", {}, make("dt", { textContent: label(name) }), make("dd", { textContent: number.format(value) }))));
-  if (accepted !== lastLogged) loadLog(accepted);
+  if (accepted !== (logged[0]?.n ?? 0)) quietly(loadLog(accepted));
 }
 
 async function loadLog(accepted) {
-  const since = Math.max(lastLogged, accepted - SHOWN);
-  lastLogged = accepted;
+  const since = Math.max(logged[0]?.n ?? 0, accepted - SHOWN);
   const { entries } = await ask("GET", `/log?since=${since}`);
   // Two requests may be under way at once, and bring the same entry.
   const newest = logged[0]?.n ?? 0;
@@ -251,80 +235,6 @@ function drawLog() {
   $("log-empty").hidden = logged.length > 0;
   $("log-table").hidden = !logged.length;
 }
-
-// Faults
-
-const FAULTS = {
-  status: (rule) => `Answers ${rule.status}`, reset: () => "Drops the connection", hang: (rule) => `Does not answer for ${rule.seconds} s`,
-  drip: (rule) => `Answers a byte at a time for ${rule.seconds} s`, huge: () => "Answers with a huge body", redirect: () => "Redirects elsewhere",
-  offline: () => "Browsers are offline", key_change: () => "Refuses the sender’s key", expire: () => "Subscriptions end",
-};
-
-function describe(rule) {
-  let who = "every request";
-  if (rule.next !== undefined) who = `the next ${rule.next} requests`;
-  if (rule.share !== undefined) who = `${number.format(rule.share * 100)} % of them`;
-  if (rule.tokens) who = rule.tokens.length === 1 ? "one browser" : `${rule.tokens.length} browsers`;
-  const first = rule.accept && rule.action !== "status" ? ", after accepting the message" : "";
-  return `${FAULTS[rule.action](rule)}${first}: ${who}.`;
-}
-
-async function loadFaults() {
-  const { rules } = await ask("GET", "/misbehave");
-  $("rules").replaceChildren(...rules.map((rule) => make("li", { textContent: describe(rule) })));
-  $("fault-chip").textContent = rules.length ? "Misbehaving" : "Answers properly";
-  $("fault-chip").classList.toggle("is-warn", rules.length > 0);
-  $("behave").hidden = !rules.length;
-}
-
-const faultForm = $("fault-form");
-
-function fitFaultForm() {
-  const { action, scope } = faultForm.elements;
-  faultForm.querySelectorAll("[data-for]").forEach((field) => {
-    field.hidden = !field.dataset.for.split(" ").includes(action.value);
-  });
-  const devicesOnly = ["offline", "key_change", "expire"].includes(action.value);
-  scope.querySelector("[value=next]").disabled = devicesOnly;
-  if (devicesOnly && scope.value === "next") scope.value = "all";
-  faultForm.querySelectorAll("[data-scope]").forEach((field) => {
-    field.hidden = field.dataset.scope !== scope.value;
-  });
-}
-
-function rule() {
-  const values = Object.fromEntries(new FormData(faultForm));
-  const found = { action: values.action };
-  const applies = (name) => !faultForm.elements[name].closest("[data-for]").hidden;
-  if (applies("status")) {
-    found.status = Number(values.status);
-    if (values.retry) found.headers = { "Retry-After": values.retry };
-  }
-  if (applies("seconds")) found.seconds = Number(values.seconds);
-  if (applies("accept")) found.accept = Boolean(values.accept);
-  if (values.scope === "next") found.next = Number(values.next);
-  if (values.scope === "share") found.share = Number(values.share) / 100;
-  if (values.scope === "tokens") found.tokens = chosen ? [chosen] : [];
-  return found;
-}
-
-async function misbehave(method, data) {
-  const error = $("fault-error");
-  error.hidden = true;
-  try {
-    await ask(method, "/misbehave", data);
-  } catch (problem) {
-    error.textContent = problem.message;
-    error.hidden = false;
-  }
-}
-
-faultForm.addEventListener("change", fitFaultForm);
-faultForm.addEventListener("submit", (event) => {
-  event.preventDefault();
-  misbehave("PUT", rule());
-});
-$("behave").addEventListener("click", () => misbehave("DELETE"));
 
 // Making one
 
@@ -386,11 +296,11 @@ makeForm.addEventListener("submit", async (event) => {
   }
 });
 
-$("toggle-online").addEventListener("click", async () => {
+$("toggle-online").addEventListener("click", () => {
   const device = devices.find((one) => one.token === chosen);
-  await ask("PATCH", `/devices/${chosen}`, { online: !device.online });
+  quietly(ask("PATCH", `/devices/${chosen}`, { online: !device.online }));
 });
-$("remove").addEventListener("click", () => ask("DELETE", `/devices/${chosen}`).catch(() => 0));
+$("remove").addEventListener("click", () => quietly(ask("DELETE", `/devices/${chosen}`)));
 
 // Live
 
@@ -409,16 +319,20 @@ const HANDLERS = {
   },
 };
 
+// What came while the connection was down.
+async function loadAll() {
+  await loadMessages();
+  await Promise.all([loadDevices(), loadFaults()]);
+  drawLog();
+}
+
 function listen() {
   const live = $("live");
   const source = new EventSource("/events");
-  source.addEventListener("open", async () => {
-    Object.assign(live.dataset, { state: "on" });
+  source.addEventListener("open", () => {
+    live.dataset.state = "on";
     live.textContent = "Live";
-    // What came while the connection was down.
-    await loadMessages();
-    await Promise.all([loadDevices(), loadFaults()]);
-    drawLog();
+    quietly(loadAll());
   });
   source.addEventListener("error", () => {
     live.dataset.state = "off";
@@ -426,12 +340,12 @@ function listen() {
   });
   source.addEventListener("message", ({ data }) => {
     const event = JSON.parse(data);
-    HANDLERS[event.kind](event);
+    quietly(HANDLERS[event.kind](event));
   });
 }
 
 tick();
 setInterval(tick, 5000);
-fitFaultForm();
+prepareFaults(() => chosen);
 prefill();
 listen();
