@@ -11,6 +11,7 @@ LABELS = {
     "campaign.cancelled": gettext_lazy("Cancelled a campaign"),
     "campaign.created": gettext_lazy("Created a campaign"),
     "campaign.deleted": gettext_lazy("Deleted a campaign"),
+    "campaign.exported": gettext_lazy("Exported a campaign's ledger"),
     "campaign.paused": gettext_lazy("Paused a campaign"),
     "campaign.resumed": gettext_lazy("Resumed a campaign"),
     "campaign.scheduled": gettext_lazy("Scheduled a campaign"),
