@@ -216,6 +216,18 @@ def test_valkey_keeps_its_data_over_kill_9(tmp_path: Path) -> None:
     third.stop()
 
 
+def test_a_damaged_valkey_file_is_set_aside(tmp_path: Path) -> None:
+    server = Valkey(tmp_path)
+    server.start()
+    server.stop()
+    (manifest,) = (tmp_path / "valkey").rglob("*.manifest")
+    manifest.write_text("nonsense\n")
+    again = Valkey(tmp_path)
+    again.start()
+    again.stop()
+    assert (tmp_path / "valkey.damaged").exists()
+
+
 def contents(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
@@ -299,7 +311,7 @@ def test_root_hands_postgres_to_another_user(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert account.prefix() == []
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/setpriv")
+    monkeypatch.setattr(processes, "setpriv_path", lambda: "/usr/bin/setpriv")
     monkeypatch.setattr(unprivileged, "holds", lambda bit: bit == 1)
     assert "--ambient-caps=-all,+dac_override" in account.prefix()
     assert account.prefix("INT")[-1] == "--pdeathsig=INT"
@@ -336,6 +348,19 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
         assert processes.is_alive(child)
         parent.kill()
     assert processes.wait_for(lambda: not processes.is_alive(child), 5)
+
+
+def test_a_system_without_setpriv_starts_children_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert processes.setpriv_path.__wrapped__() is None
+    monkeypatch.setattr("shutil.which", lambda name: "/bin/true")
+    assert processes.setpriv_path.__wrapped__() is None
+    monkeypatch.setattr(processes, "setpriv_path", lambda: None)
+    child = processes.spawn(["echo", "hello"], log=tmp_path / "log")
+    assert child.wait(10) == 0
+    assert processes.last_lines(tmp_path / "log") == "hello"
 
 
 def test_a_stubborn_child_is_killed(tmp_path: Path) -> None:

@@ -1,19 +1,17 @@
 """Child processes that never outlive the process that started them."""
 
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-PR_SET_PDEATHSIG: Final = 1
 LINUX: Final = sys.platform.startswith("linux")
-# Looked up here: between fork and exec nothing may be loaded any more.
-LIBC = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
 
 def spawn(
@@ -29,24 +27,36 @@ def spawn(
     order of stopping. Should the parent be killed, Linux sends the child `death_signal`. Call this
     from the main thread: that signal is bound to the thread that forked.
     """
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        if LIBC is not None:
-            LIBC.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-            if os.getppid() != parent:
-                os.kill(os.getpid(), signal.SIGKILL)
-
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603
-            [str(part) for part in command],
+            [*dying_with_parent(death_signal), *(str(part) for part in command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=env,
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
+
+
+def dying_with_parent(death_signal: signal.Signals) -> list[str]:
+    """What to put before a command; empty where the system can't do it.
+
+    Not by preexec_fn: Python may not run between fork and exec where there are threads.
+    """
+    setpriv = setpriv_path()
+    if setpriv is None:
+        return []
+    return [setpriv, f"--pdeathsig={death_signal.name.removeprefix('SIG')}", "--"]
+
+
+@cache
+def setpriv_path() -> str | None:
+    """util-linux's setpriv; BusyBox has one that can't do what we need."""
+    path = shutil.which("setpriv")
+    if path is None:
+        return None
+    listed = subprocess.run([path, "--help"], capture_output=True, text=True)  # noqa: S603
+    return path if "--pdeathsig" in listed.stdout else None
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, *, pause: float = 0.02) -> bool:

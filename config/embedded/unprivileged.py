@@ -7,11 +7,11 @@ capability, the one to pass directories that are closed to it (such as a 0700 ho
 
 import os
 import pwd
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from config.embedded import processes
 from config.embedded.places import StartError
 
 # The numbers of linux/capability.h, the smaller power first.
@@ -36,7 +36,7 @@ class Account:
         """What to put before a command so that it runs as this user; empty when we are it."""
         if os.geteuid() != 0:
             return []
-        setpriv = shutil.which("setpriv")
+        setpriv = processes.setpriv_path()
         capability = next((name for name, bit in CAPABILITIES.items() if holds(bit)), None)
         if setpriv is None or capability is None:
             raise StartError(f"PostgreSQL can't run as root on this system. {ELSE}")

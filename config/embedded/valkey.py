@@ -39,13 +39,23 @@ class Valkey:
             places.private_dir(directory)
         path = places.claim_socket_dir(self.var_dir) / places.VALKEY_SOCKET
         stop_leftover(path)
-        self.process = processes.spawn(self.command(path), log=self.log)
-        ready = processes.wait_for(lambda: answers(path) or not self.is_running(), seconds)
+        ready = self.attempt(path, seconds)
+        if not self.is_running() and any(self.data_dir.iterdir()):
+            # Its file may be damaged. It holds ids alone, which the ticker finds again.
+            damaged = self.data_dir.with_name("valkey.damaged")
+            shutil.rmtree(damaged, ignore_errors=True)
+            self.data_dir.rename(damaged)
+            places.private_dir(self.data_dir)
+            ready = self.attempt(path, seconds)
         if not self.is_running():
             raise StartError(f"Valkey does not start:\n{processes.last_lines(self.log)}")
         if not ready:
             self.stop()
             raise StartError(f"Valkey did not start within {seconds:.0f} s, see {self.log}.")
+
+    def attempt(self, path: Path, seconds: float) -> bool:
+        self.process = processes.spawn(self.command(path), log=self.log)
+        return processes.wait_for(lambda: answers(path) or not self.is_running(), seconds)
 
     def stop(self, seconds: float = 15) -> None:
         """Write what is in memory, and end."""

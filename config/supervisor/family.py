@@ -1,6 +1,7 @@
 """All descendants of this process, so that none is left behind. Linux alone knows them."""
 
 import contextlib
+import ctypes
 import os
 import signal
 from pathlib import Path
@@ -17,8 +18,8 @@ class Family:
     def __init__(self) -> None:
         """Make processes whose parent dies our own children."""
         self.strangers = set(children())
-        if processes.LIBC is not None:
-            processes.LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        if processes.LINUX:
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def bury(self, known: set[int]) -> None:
         """Take note of adopted orphans that have ended; whoever started `known` does that."""
