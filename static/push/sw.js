@@ -95,20 +95,25 @@
     });
   };
 
+  let clicked;
+
   self.addEventListener("push", (event) => event.waitUntil(show(event.data)));
 
   self.addEventListener("notificationclick", (event) => {
     const { notification, action } = event;
     const data = notification.data || {};
     const chosen = (data.actions || []).find((one) => one.action === action) || data;
+    clicked = data.t; // closing fires too
     notification.close();
     // Refused addresses lead to the site's own front page: a click must do something.
     const url = web(chosen.navigate || data.navigate) || location.origin + "/";
     event.waitUntil(Promise.all([visit(url).catch(() => 0), receipt(data, "clicked")]));
   });
 
-  self.addEventListener("notificationclose", (event) =>
-    event.waitUntil(receipt(event.notification.data, "dismissed")));
+  self.addEventListener("notificationclose", (event) => {
+    const { data } = event.notification;
+    if (!data || data.t !== clicked) event.waitUntil(receipt(data, "dismissed"));
+  });
 
   self.addEventListener("pushsubscriptionchange", (event) =>
     event.waitUntil(renew(event).catch(() => 0)));

@@ -1,0 +1,129 @@
+"""The product's promise, with nothing mocked: from `up` to a notification that was clicked.
+
+A new owner signs in by the printed link, sets up the demo shop, visits it in Firefox, says yes
+twice (to the shop's prompt and to the browser's), composes and sends through the pages, sees the
+notification with the exact text, clicks it, and finds it counted.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.firefox import Firefox, wait_for
+from tests.test_up import ROOT, Up, environment, free_ports
+
+pytestmark = [pytest.mark.firefox, pytest.mark.xdist_group("up")]
+
+TITLE = "Storfjell parka is back · 20 % off 🧥"
+TEXT = "Only until Sunday, «Ingrid».\nTwo lines, exactly as written."
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    running = Up(environment(tmp_path_factory.mktemp("road") / "var", **free_ports()))
+    try:
+        yield running
+    finally:
+        assert running.stop() == 0
+
+
+@pytest.fixture
+def firefox(up: Up, firefox_path: str) -> Iterator[Firefox]:
+    with Firefox(firefox_path, push_url=f"ws://127.0.0.1:{up.env['PUSH_PORT']}/") as browser:
+        yield browser
+
+
+def manage(up: Up, *command: str) -> dict[str, Any]:
+    """What a script gets from `manage.py` beside a running `up`."""
+    answer = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=up.env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(answer.stdout)
+    return result
+
+
+def press(firefox: Firefox, words: str) -> None:
+    """Click the button or link with these words, as a person finds it."""
+    firefox.wait(
+        """const words = arguments[0];
+           const fits = one => one.textContent.includes(words) && one.getClientRects().length;
+           const found = [...document.querySelectorAll("button, a")].find(fits);
+           document.querySelector("[data-test-here]")?.removeAttribute("data-test-here");
+           found?.setAttribute("data-test-here", "");
+           return Boolean(found);""",
+        words,
+    )
+    firefox.click("[data-test-here]")
+
+
+def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
+    link = up.wait_for("/signin/").split()[-1]
+    web, shop = (f"http://127.0.0.1:{up.env[name]}" for name in ("WEB_PORT", "SHOP_PORT"))
+
+    firefox.open(link)
+    firefox.type("[name=email]", "marit@example.com")
+    firefox.type("[name=name]", "Marit Kvam")
+    for field in firefox.run("return [...document.querySelectorAll('[type=password]')].map(f => f.name)"):
+        firefox.type(f"[name={field}]", "correct horse battery")
+    firefox.click("form .btn-primary")
+    firefox.wait("return location.pathname === '/sites/new/'")
+    press(firefox, "Set up the demo shop")
+    site_id = firefox.wait("return /sites\\/([0-9a-f-]{36})\\/install/.exec(location.pathname)?.[1]")
+
+    firefox.open(f"{shop}/?beckon=ask")
+    firefox.click_inside("beckon-prompt", ".yes")
+    firefox.answer_prompt("allow")
+    firefox.wait("return window.beckon.state === 'subscribed'")
+    firefox.open(f"{web}/sites/{site_id}/people/")
+    firefox.wait(
+        """if (document.body.textContent.includes("Firefox")) return true;
+           location.reload(); return false;"""
+    )
+
+    firefox.open(f"{web}/sites/{site_id}/campaigns/new/")
+    firefox.wait("return location.pathname.endsWith('/message/')")
+    campaign_id = firefox.run("return location.pathname.split('/')[4]")
+    firefox.type("[name=title]", TITLE)
+    firefox.type("[name=body]", TEXT)
+    firefox.type("[name=url]", f"{shop}/?from=push")
+    for words in ("Next: audience", "Next: schedule", "Next: review", "Send now to 1 device"):
+        press(firefox, words)
+
+    alert = firefox.wait_for_alert(TITLE, seconds=30)
+    assert alert["body"] == TEXT
+    firefox.click_alert(TITLE)
+    opened = wait_for(
+        lambda: next((url for url in firefox.tabs() if url.startswith(f"{shop}/?from=push")), None),
+        "the tab that the click opens",
+    )
+    assert "utm_source=beckon" in opened
+
+    key = manage(up, "createapikey", "--site", site_id, "--scope", "all")["key"]
+    request = urllib.request.Request(
+        f"{web}/api/v1/campaigns/{campaign_id}/report/", headers={"Authorization": f"Bearer {key}"}
+    )
+
+    def report() -> dict[str, Any] | None:
+        with urllib.request.urlopen(request) as answer:
+            said: dict[str, Any] = json.load(answer)
+        return said if said["clicked"] and said["state"] == "finished" else None
+
+    said = wait_for(report, "the click in the report")
+    expected = {"audience": 1, "accepted": 1, "displayed": 1, "clicked": 1, "dismissed": 0}
+    assert {name: said[name] for name in expected} == expected
+    firefox.open(f"{web}/sites/{site_id}/campaigns/{campaign_id}/")
+    assert "It adds up" in firefox.run("return document.body.textContent")
+    assert Path(up.env["VAR_DIR"]).exists()
