@@ -65,14 +65,15 @@ def new_password() -> forms.CharField:
 class SignInForm(forms.Form):
     """Address and password."""
 
-    username = EmailField(
-        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
-    )
+    username = EmailField(widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = current_password(gettext_lazy("Password"), gettext_lazy("Write your password."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.helper = helper()
+        if not self.is_bound:
+            # After an error the focus belongs to the summary.
+            self.fields["username"].widget.attrs["autofocus"] = True
 
     def refuse(self) -> None:
         """Say that it did not fit, not which half."""
