@@ -89,8 +89,7 @@ def _upsert(
         _refresh(known, twin, key, incoming, user_agent)
         return known, False
     if twin:
-        _move(twin, key, incoming, user_agent)
-        return twin, False
+        return _move(twin, key, incoming, user_agent), False
     return _create(site, key, incoming, user_agent), True
 
 
@@ -153,16 +152,20 @@ def _changes(known: Subscription, key: VapidKey, incoming: Incoming) -> dict[str
     return changes
 
 
-def _move(row: Subscription, key: VapidKey, incoming: Incoming, user_agent: str) -> None:
+def _move(seen: Subscription, key: VapidKey, incoming: Incoming, user_agent: str) -> Subscription:
     """The same browser at a new address: the row, its person and its history stay."""
     browser, platform = browser_and_platform(user_agent)
-    changes = _changes(row, key, incoming) | _address(key, incoming)
-    changes |= {"browser": browser, "platform": platform}
     with transaction.atomic():
-        _update(row, changes)
+        # Several workers of one browser may move it at once: one after the other, the last counts.
+        row = Subscription.objects.select_for_update().filter(pk=seen.pk).first()
+        if row is None or row.install_id != incoming.install_id:
+            raise IntegrityError("the subscription has changed")
+        changes = _changes(row, key, incoming) | _address(key, incoming)
+        _update(row, changes | {"browser": browser, "platform": platform})
         if row.state == State.GONE or (row.state != State.ACTIVE and not incoming.sync):
             consent.restore(row, _circumstances(row, incoming))
         _saw(row)
+    return row
 
 
 def _retire(twin: Subscription) -> None:

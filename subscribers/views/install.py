@@ -1,6 +1,6 @@
 """Installing the snippet: what to do, and what has been seen of it."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -17,17 +17,23 @@ from subscribers import installation
 
 
 def snippet(site: Site) -> str:
-    """The tag to paste before </head>."""
+    """The two lines to paste before </head>. The first lets calls wait for the second."""
     return (
+        "<script>window.beckon=window.beckon||function(){(beckon.q=beckon.q||[])"
+        ".push(arguments)}</script>\n"
         f'<script async src="{settings.PUBLIC_URL}/static/push/snippet.js"\n'
         f'  data-site="{site.key}" data-worker="{installation.WORKER_PATH}"></script>'
     )
 
 
-def policy() -> str:
+def policy(site: Site) -> str:
     """What a customer's Content-Security-Policy must allow."""
     public = settings.PUBLIC_URL
-    return f"script-src {public};\nconnect-src {public};\nworker-src 'self';\nimg-src https:"
+    sources = [f"script-src {public}", f"connect-src {public}", "worker-src 'self'"]
+    if site.icon_url:
+        parts = urlsplit(site.icon_url)
+        sources.append(f"img-src {parts.scheme}://{parts.netloc}")
+    return ";\n".join(sources)
 
 
 IDENTIFY = """beckon("identify", "{user id}", "{signature}");"""
@@ -50,7 +56,7 @@ def install(request: SiteRequest) -> HttpResponse:
     context = {
         "nav": "install",
         "snippet": snippet(site),
-        "policy": policy(),
+        "policy": policy(site),
         "identify": IDENTIFY,
         "sign": SIGN,
         "worker_path": installation.WORKER_PATH,
@@ -94,7 +100,7 @@ def _mail(site: Site) -> str:
         {
             "site": site,
             "snippet": snippet(site),
-            "policy": policy(),
+            "policy": policy(site),
             "worker_path": installation.WORKER_PATH,
             "worker_file": f"{settings.PUBLIC_URL}/static/push/sw.js",
         },

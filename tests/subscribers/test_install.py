@@ -17,6 +17,8 @@ def url(site: Site, rest: str = "") -> str:
 
 def test_it_works(site: Site, bob: User, as_user: AsUser, settings: Settings) -> None:
     settings.PUBLIC_URL = "https://push.example.com"
+    site.icon_url = "https://cdn.example/icon.png"
+    site.save()
     page = as_user(bob).get(url(site)).content.decode()
     for text in (
         "Install on shop.example",
@@ -24,6 +26,8 @@ def test_it_works(site: Site, bob: User, as_user: AsUser, settings: Settings) ->
         f"data-site=&quot;{site.key}&quot;",
         'download="sw.js"',
         "connect-src https://push.example.com;",
+        "img-src https://cdn.example",
+        "window.beckon=window.beckon||",
         "?beckon=ask",
         "mailto:?subject=",
         "All origins use https",

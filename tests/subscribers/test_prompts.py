@@ -33,8 +33,9 @@ def test_saving_publishes_a_version(site: Site, adam: User, as_user: AsUser) -> 
     made = prompting.current(site)
     assert (made.version, made.title, made.trigger, made.after) == (2, WORDS["title"], "delay", 20)
     assert (made.created_by, made.enabled) == (adam, True)
-    first = prompting.versions(site).get(version=1)
-    assert (first.title, first.said_yes) == ("Hear about news and offers first?", 1)
+    first = prompting.versions(site)[1]
+    assert first.title == "Hear about news and offers first?"
+    assert getattr(first, "said_yes", None) == 1
     assert AuditEvent.objects.get(action="prompt.changed").detail == {"version": 2}
     for text in ("after 20 seconds", "after the first click", "Publish version 3"):
         assert text in page
