@@ -33,7 +33,7 @@ _web_page = URLValidator(schemes=["http", "https"])
 
 def text(value: str, *, longest: int, lines: bool = False) -> str:
     """Trimmed text; ValidationError for control characters, turning marks and excess length."""
-    value = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+    value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").strip()
     if not lines:
         value = " ".join(value.split())
     for letter in value:

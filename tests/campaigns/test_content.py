@@ -47,7 +47,7 @@ def test_refuses_every_other_address(value: str) -> None:
 
 def test_text_is_trimmed_and_a_line_is_one_line() -> None:
     assert content.text("  a\t b\r\nc ", longest=10) == "a b c"
-    assert content.text("a\r\nb\rc\n", longest=10, lines=True) == "a\nb\nc"
+    assert content.text("a\r\nb\rc\td\n", longest=10, lines=True) == "a\nb\nc d"
 
 
 @pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\x07", "\x7f", "\x9f", "\0"])

@@ -26,7 +26,7 @@ export const read = (form) => {
     .filter(({ title, url }) => title && url);
   return {
     title: line(value("title")),
-    body: value("body").replaceAll("\r\n", "\n").trim(),
+    body: value("body").replaceAll("\r\n", "\n").replaceAll("\t", " ").trim(),
     url: address(value("url")),
     icon: address(value("icon")),
     image: address(value("image")),

@@ -77,5 +77,6 @@ export const saver = (form, place, answered) => {
 
   setInterval(() => steady && !document.hidden && tell("saved"), 1000);
   document.addEventListener("visibilitychange", () => document.hidden && flush());
+  window.addEventListener("online", flush);
   return { later, flush };
 };
