@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import acting, compose, listing, overview, report, testing
+from campaigns.views import acting, compose, listing, overview, people, report, testing
 
 app_name = "campaigns"
 
@@ -12,10 +12,17 @@ ONE = f"{SITE}/campaigns/<uuid:campaign_id>"
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SITE}/", overview.index, name="overview"),
     path(f"{SITE}/campaigns/", listing.index, name="list"),
+    path(f"{SITE}/running/", overview.running, name="running"),
+    path(f"{SITE}/campaigns/live/", listing.live, name="list_live"),
     path(f"{ONE}/", report.index, name="report"),
+    path(f"{ONE}/live/", report.live, name="report_live"),
+    path(f"{ONE}/minutes/", report.minutes, name="report_minutes"),
+    path(f"{ONE}/services/", report.services, name="report_services"),
+    path(f"{ONE}/ledger/", report.ledger, name="ledger"),
+    path(f"{ONE}/ledger.csv", report.export, name="export"),
     path(
         f"{SITE}/people/<uuid:subscriber_id>/messages/",
-        report.person_messages,
+        people.messages,
         name="person_messages",
     ),
     path(f"{SITE}/campaigns/new/", compose.new, name="new"),

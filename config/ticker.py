@@ -10,13 +10,14 @@ from types import FrameType
 
 import django_rq
 from django.conf import settings
+from django.core.cache import cache
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
-from campaigns import jobs, starting
+from campaigns import jobs, overview, starting
 
 LOCK = 0x426B_7469  # any number that nothing else here locks
 TICK_SECONDS = 1.0
@@ -29,6 +30,8 @@ def tick(number: int) -> None:
     now = timezone.now()
     starting.start_due(now)
     jobs.enqueue_due(now)
+    # The overview says so when this stops.
+    cache.set(overview.TICKER_KEY, now.isoformat(), overview.TICKER_SECONDS)
     if number % SWEEP_EVERY == 0:
         sweep()
 

@@ -1,14 +1,67 @@
-"""The first page of a site."""
+"""The first page of a site: what runs, whom it can reach, what comes next, and if it sends."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.access import SiteRequest, member
 from accounts.models import Role
+from campaigns import overview, pace, summaries
+from campaigns.models import Campaign
+from campaigns.views import charts
 
 
 @member(Role.VIEWER)
 @require_GET
 def index(request: SiteRequest) -> HttpResponse:
-    return render(request, "campaigns/overview.html", {"nav": "overview"})
+    """Everything at a glance; a new site sees the three steps that make it useful."""
+    site = request.site
+    now = timezone.now()
+    reach = overview.reach(site, period(request.GET.get("days", "")))
+    begun = overview.beginning(site, reach.people)
+    context = {
+        "nav": "overview",
+        "now": now,
+        "may_write": request.role.includes(Role.MARKETER),
+        "reach": reach,
+        "begun": begun,
+        "health": overview.health(now),
+        "days": len(reach.days),
+        "periods": overview.PERIODS,
+        "campaigns": Campaign.objects.filter(site=site).count(),
+    } | going(request)
+    if not begun.done and not context["rows"]:
+        return render(request, "campaigns/overview_new.html", context)
+    coming = overview.coming(site)
+    for campaign in coming:
+        campaign.site = site
+    context |= {"last": summaries.of(overview.last(site)), "coming": coming}
+    return render(request, "campaigns/overview.html", context | charts.reach(reach))
+
+
+@member(Role.VIEWER)
+@require_GET
+def running(request: SiteRequest) -> HttpResponse:
+    """What runs now, asked for again while somebody looks."""
+    context = going(request) | {"may_write": request.role.includes(Role.MARKETER)}
+    return render(request, "campaigns/overview_running.html", context)
+
+
+def going(request: SiteRequest) -> dict[str, Any]:
+    """What runs or is paused, with its pace."""
+    rows = summaries.of(overview.running(request.site))
+    settled = {row.run.pk: row.settled for row in rows if row.running and row.run}
+    measured = pace.measure(request.GET.get("samples", ""), timezone.now().timestamp(), settled)
+    lines = [(row, measured.words(row.run.pk, row.pending) if row.run else "") for row in rows]
+    return {"rows": lines, "polls": bool(settled), "samples": measured.carry}
+
+
+def period(text: str) -> int:
+    """Days of the chart; the shortest for what is none of them."""
+    days = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
+    return days if days in overview.PERIODS else overview.PERIODS[0]

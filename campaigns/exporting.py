@@ -1,0 +1,62 @@
+"""The ledger of a run as CSV, streamed by keyset. Never an endpoint: that is a capability."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from campaigns import reasons, reports
+from campaigns.models import Delivery, Run
+from subscribers.exporting import guarded
+
+CHUNK = 1_000
+COLUMNS = (
+    *("device", "person", "external_id", "name", "browser", "platform", "language"),
+    *("state", "what_happened", "reason", "status_code", "version", "attempts"),
+    *("sent_at", "settled_at", "displayed_at", "clicked_at", "dismissed_at"),
+)
+
+
+def lines(run: Run | None, chosen: str = "") -> Iterator[str]:
+    """A line of names, then one for each device, newest first, of a filter if it is named."""
+    yield _line(COLUMNS)
+    before = 0
+    while run:
+        page = reports.ledger_page(run, chosen, before=before, size=CHUNK)
+        yield from (_line(_cells(entry)) for entry in page.entries)
+        if not page.older:
+            return
+        before = page.older
+
+
+def _cells(entry: reports.Entry) -> list[str]:
+    row, device = entry.delivery, entry.device
+    person = device.subscriber if device else None
+    return [
+        str(device.public_id) if device else "",
+        str(person.pk) if person else "",
+        person.external_id if person else "",
+        person.label if person else "",
+        device.browser if device else "",
+        device.platform if device else "",
+        device.language if device else "",
+        Delivery.State(row.state).name.lower(),
+        reasons.words(row.state, row.reason, row.status_code),
+        row.reason,
+        str(row.status_code or ""),
+        str(row.version or ""),
+        str(row.attempts),
+        *map(
+            _time, (row.sent_at, row.settled_at, row.displayed_at, row.clicked_at, row.dismissed_at)
+        ),
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="milliseconds") if moment else ""
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow([guarded(cell) for cell in cells])
+    return text.getvalue()

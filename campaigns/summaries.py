@@ -1,0 +1,95 @@
+"""A list of campaigns with what each has come to: two queries, however long the list is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Sum
+
+from accounts.bars import Part
+from audiences import rules
+from campaigns import pace, reports
+from campaigns.models import PUBLIC_COUNTS, Batch, Campaign, Run
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A campaign, its run (None: not started) and its counts."""
+
+    campaign: Campaign
+    run: Run | None
+    counts: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        """As chips name it: a run that is still being planned is getting ready."""
+        state = Campaign.State(self.campaign.state)
+        planning = self.run is not None and self.run.state == Run.State.PLANNING
+        return Run.State.PLANNING if state == Campaign.State.RUNNING and planning else state
+
+    @property
+    def running(self) -> bool:
+        return self.campaign.state == Campaign.State.RUNNING
+
+    @property
+    def open(self) -> bool:
+        return self.campaign.state in Campaign.OPEN
+
+    @property
+    def settled(self) -> int:
+        return pace.settled(self.counts)
+
+    @property
+    def pending(self) -> int:
+        return int(self.counts["pending"])
+
+    @property
+    def share(self) -> float:
+        """How much of the audience is settled; nobody at all is all of it once planned."""
+        if not self.counts["audience"]:
+            return 1.0 if self.state == Campaign.State.FINISHED else 0.0
+        return self.settled / int(self.counts["audience"])
+
+    @property
+    def parts(self) -> list[Part]:
+        return reports.parts(self.counts)
+
+    @property
+    def sentence(self) -> str:
+        """Who gets it, in words; empty for a rule that is not understood (any more)."""
+        try:
+            return rules.sentence(self.campaign.audience.rule)
+        except rules.RuleError:
+            return ""
+
+    @property
+    def started_at(self) -> datetime | None:
+        return self.run.started_at if self.run else None
+
+    @property
+    def took(self) -> str:
+        if self.run is None or self.run.finished_at is None:
+            return ""
+        return pace.took((self.run.finished_at - self.run.started_at).total_seconds())
+
+
+def of(campaigns: Sequence[Campaign]) -> list[Summary]:
+    """Summaries in the same order. Load `audience` with the campaigns if sentences are shown."""
+    ids = [one.pk for one in campaigns if one.state not in Campaign.EDITABLE]
+    runs = {
+        run.campaign_id: run for run in Run.objects.filter(campaign__in=ids, kind=Run.Kind.CAMPAIGN)
+    }
+    sums = {name: Sum(name, default=0) for name in PUBLIC_COUNTS}
+    counted = {
+        row["run"]: row
+        for row in Batch.objects.filter(run__in=list(runs.values())).values("run").annotate(**sums)
+    }
+    nothing = dict.fromkeys(PUBLIC_COUNTS, 0)
+    return [
+        Summary(one, run, counted.get(run.pk, nothing) if run else nothing)
+        for one in campaigns
+        for run in [runs.get(one.pk)]
+    ]
