@@ -3,24 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-import redis
-from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 
 from accounts.models import Role, Site, User
 from tests import factories
 from tests.factories import make_member, make_site, make_user
-
-
-@pytest.fixture(autouse=True)
-def fresh_throttle() -> Iterator[None]:
-    """No test inherits another one's wrong passwords."""
-    yield
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        for pattern in ("*axes-*", "*:api:*"):
-            if names := list(client.scan_iter(pattern)):
-                client.delete(*names)
 
 
 @pytest.fixture(autouse=True)

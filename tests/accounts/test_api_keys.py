@@ -22,7 +22,12 @@ SignedIn = Callable[[User], Client]
 Scope = ApiKey.Scope
 
 
-class Guarded(APIView):
+class OfTests(APIView):
+    # As it is before tests/conftest.py compares every answer with the schema, which knows no tests.
+    finalize_response = APIView.finalize_response
+
+
+class Guarded(OfTests):
     required_scopes = {"GET": "subscribers:read", "POST": "campaigns:send"}
 
     def get(self, request: Request) -> Response:
@@ -32,7 +37,7 @@ class Guarded(APIView):
     post = put = get
 
 
-class Forgotten(APIView):
+class Forgotten(OfTests):
     def get(self, request: Request) -> Response:
         return Response()
 
