@@ -7,17 +7,17 @@ import hypothesis
 import pytest
 import redis
 from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tests.contract import conformance
 
 # A busy machine is no defect: how long an example takes is the benchmarks' business.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
-
-from tests.contract import conformance
 
 
 @pytest.fixture(scope="session")
