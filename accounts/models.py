@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 import uuid
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
@@ -23,9 +24,12 @@ def normal_email(email: str) -> str:
     return email.strip().lower()
 
 
+LETTERS = string.ascii_letters + string.digits
+
+
 def random_key() -> str:
-    """A public or secret identifier of 128 random bits, 22 URL-safe characters."""
-    return secrets.token_urlsafe(16)
+    """A public identifier: 22 letters and digits, 131 random bits, safe in URLs and shells."""
+    return "".join(secrets.choice(LETTERS) for _ in range(22))
 
 
 class UserManager(BaseUserManager["User"]):

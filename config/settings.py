@@ -321,6 +321,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # 3.1 is JSON Schema: what the suite checks every answer with.
     "OAS_VERSION": "3.1.1",
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignState": "campaigns.models.Campaign.State",
+        "SubscriptionState": "subscribers.models.Subscription.State",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.openapi.nullable",

@@ -61,7 +61,9 @@ def test_transports_know_no_models_and_nothing_of_ours() -> None:
 
 def test_only_the_guarded_client_speaks_to_the_outside() -> None:
     clients = {"requests", "httpx", "aiohttp", "urllib3", "pycurl", "http.client", "urllib.request"}
-    allowed = {TRANSPORTS / "client.py", TRANSPORTS / "exchange.py", ROOT / "config" / "supervisor"}
+    # The supervisor and the demo's buttons ask servers of this machine, at addresses of ours.
+    own = {ROOT / "config" / "supervisor", ROOT / "config" / "sandbox.py"}
+    allowed = {TRANSPORTS / "client.py", TRANSPORTS / "exchange.py", *own}
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for app in APPS
