@@ -39,6 +39,9 @@ for (const input of document.querySelectorAll("[data-preview]")) {
   show(input);
 }
 
+// A refused colour has its sentence from the server until another is chosen.
+if (document.querySelector('[data-preview="color"].is-invalid')) contrast.hidden = true;
+
 trigger?.addEventListener("change", ask);
 ask();
 

@@ -36,7 +36,9 @@ def test_it_works(db: None, as_user: AsUser) -> None:
 def test_it_rejects(db: None, as_user: AsUser) -> None:
     response = as_user(owner()).post(URL, FIELDS | {"origins": "shop.example"})
     assert response.status_code == 200
-    assert "This is not an origin." in response.content.decode()
+    page = response.content.decode()
+    assert "This is not an origin." in page
+    assert page.count('class="error-summary"') == 1
     assert not Site.objects.exists()
 
 
