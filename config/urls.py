@@ -1,7 +1,9 @@
 """All addresses. Pages need a session, the API a key; the public ones are listed here first."""
 
+from django.conf import settings
 from django.urls import include, path
 
+from accounts import look
 from config import health, views
 
 handler403 = "accounts.errors.permission_denied"
@@ -18,3 +20,6 @@ urlpatterns = [
     path("", include("subscribers.urls")),
     path("", include("campaigns.urls")),
 ]
+
+if settings.DEBUG:  # the parts of the interface, for us
+    urlpatterns.append(path("look/", look.look))
