@@ -62,7 +62,6 @@ class Services:
 
     def stop(self) -> None:
         self.process.communicate()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -145,6 +144,8 @@ def serve(folder: Path) -> None:
     finally:
         for server in reversed(servers):
             server.stop()
+        # Here, so that it goes even when pytest was killed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
