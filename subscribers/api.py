@@ -11,12 +11,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
 from accounts.models import ApiKey, Site
+from accounts.paging import CursorPages
 from subscribers import identity, incoming, people
 from subscribers.incoming import Refused
 from subscribers.models import Subscriber, Subscription
@@ -92,7 +92,7 @@ class SubscriberSerializer(serializers.ModelSerializer[Subscriber]):
         return incoming.check_attributes(value)
 
 
-class SubscriberPages(CursorPagination):
+class SubscriberPages(CursorPages):
     """Newest first."""
 
     ordering = ("-created_at", "id")

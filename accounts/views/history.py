@@ -16,7 +16,7 @@ PAGE = 50
 @require_safe
 def history(request: SiteRequest) -> HttpResponse:
     """The audit log, newest first; `action` filters."""
-    action = request.GET.get("action", "")
+    action = request.GET.get("action", "").replace("\x00", "")
     events = audit.of_site(request.site)
     actions = audit.actions_of(request.site)
     shown = events.filter(action=action) if action else events

@@ -20,6 +20,8 @@ from accounts import links, members, onboarding, sessions
 from accounts.forms import FirstOwnerForm, JoinForm, NewPasswordForm, SignInForm
 from accounts.models import Invitation, User
 
+LONGEST_NEXT = 2_000
+
 
 def next_address(request: HttpRequest) -> str:
     """Where to go after signing in: a page of ours that was asked for, else the sites."""
@@ -27,7 +29,9 @@ def next_address(request: HttpRequest) -> str:
     ours = url_has_allowed_host_and_scheme(
         asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return asked if ours else resolve_url("accounts:sites")
+    # Django takes a word without a slash for the name of a view.
+    a_path = asked.startswith("/") and len(asked) <= LONGEST_NEXT
+    return asked if ours and a_path else resolve_url("accounts:sites")
 
 
 @login_not_required

@@ -186,6 +186,9 @@ def test_without_redis_nobody_gets_in_and_the_page_says_why(
         ("//evil.example/", "/sites/"),
         ("/\\evil.example", "/sites/"),
         ("javascript:alert(1)", "/sites/"),
+        ("profile", "/sites/"),
+        ("accounts:profile", "/sites/"),
+        ("/sites/?" + "a" * 20_000, "/sites/"),
         ("", "/sites/"),
     ],
 )
