@@ -13,12 +13,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import ApiKey, Site
+from accounts.paging import CursorPages
 from audiences import rules
 from campaigns import content, drafting, reports, scheduling, starting
 from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery, Message
@@ -29,6 +29,13 @@ class Conflict(APIException):
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
+
+
+def refuse_unknown(body: serializers.Serializer[Any]) -> None:
+    """ValidationError for fields that nobody reads."""
+    unknown = set(body.initial_data) - set(body.fields)
+    if unknown:
+        raise ValidationError({name: [_("This field is unknown.")] for name in sorted(unknown)})
 
 
 class ActionSerializer(serializers.Serializer[Any]):
@@ -71,9 +78,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse fields that nobody reads: a misspelt one must not be lost in silence."""
-        unknown = set(self.initial_data) - set(self.fields)
-        if unknown:
-            raise ValidationError({name: [_("This field is unknown.")] for name in sorted(unknown)})
+        refuse_unknown(self)
         return attrs
 
     def to_representation(self, instance: Campaign) -> dict[str, Any]:
@@ -95,6 +100,11 @@ class StartSerializer(serializers.Serializer[Any]):
         required=False, help_text="Wall time without an offset, such as 2026-11-26T18:00."
     )
     time_zone = serializers.CharField(required=False, help_text="IANA name; left out: the site's.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A misspelt "at" must not send at once."""
+        refuse_unknown(self)
+        return attrs
 
 
 class ReportSerializer(serializers.Serializer[Any]):
@@ -141,14 +151,14 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         return Delivery.State(row.state).name.lower()
 
 
-class DeliveryPages(CursorPagination):
+class DeliveryPages(CursorPages):
     page_size = 100
     max_page_size = 1_000
     page_size_query_param = "limit"
     ordering = "subscription_id"
 
 
-class CampaignPages(CursorPagination):
+class CampaignPages(CursorPages):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
@@ -268,7 +278,7 @@ class CampaignStart(GenericAPIView[Campaign]):
     def post(self, request: Request, campaign_id: UUID) -> Response:
         """Start now, or schedule. Repeating it starts nothing twice and answers the same."""
         campaign = campaign_of(request, campaign_id)
-        body = self.get_serializer(data=request.data or {})
+        body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         if at := body.validated_data.get("at"):
             zone = body.validated_data.get("time_zone") or campaign.site.time_zone

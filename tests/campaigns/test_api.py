@@ -197,3 +197,35 @@ def test_each_act_needs_its_scope(site: Site) -> None:
     assert writer("patch", f"{campaign.pk}/", {"title": "x"}).status_code == 200
     assert writer("post", f"{campaign.pk}/start/").status_code == 403
     assert Client().get(URL).status_code == 401
+
+
+def test_a_misspelt_time_does_not_send_at_once(site: Site, call: Call) -> None:
+    path = f"{call('post', '', DRAFT).json()['id']}/start/"
+    for body in ({"At": "2099-01-01T09:00"}, {"when": "tomorrow"}, []):
+        assert call("post", path, body).status_code == 400
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("[" * 200_000, 400),
+        ('{"title": "' + "x" * 300_000 + '"}', 413),
+        ("9" * 5_000, 400),
+        (b"\xff\xfe", 400),
+        ('{"title": NaN}', 400),
+        ('{"title": "\\u0000"}', 400),
+        ('{"title": "\\ud800"}', 400),
+        ('{"name": {"a": 1}, "actions": [[]], "ttl": 1e999}', 400),
+        (f'{{"ttl": {"9" * 40}}}', 400),
+        ('{"actions": [{"title": "x", "url": "javascript:alert(1)"}]}', 400),
+        ('{"url": "javascript:alert(1)", "title": "x"}', 400),
+        ('{"site": "x", "id": "y", "state": "running"}', 400),
+    ],
+)
+def test_a_hostile_body_is_refused(site: Site, body: str | bytes, status: int) -> None:
+    _key, text = api_keys.create(site, "test", ["all"], None, None)
+    client = Client(headers={"authorization": f"Bearer {text}"}, raise_request_exception=False)
+    assert client.post(URL, body, content_type="application/json").status_code == status
+    path = f"{URL}{make_campaign(site).pk}/"
+    assert client.patch(path, body, content_type="application/json").status_code == status
