@@ -23,25 +23,27 @@ def wait(site_key: str, address: str) -> int:
     window, passed = divmod(int(now), WINDOW)
     by_site = f"beckon:ingest:{window}:site:{site_key}"
     by_address = f"beckon:ingest:{window}:address:{_network(address)}"
-    counts = _count(by_site, by_address, now)
-    over = counts[0] > settings.INGEST_PER_SITE or counts[1] > settings.INGEST_PER_ADDRESS
+    # What an address is refused does not count for the site: one alone can't use up its share.
+    over = (
+        _count(by_address, now) > settings.INGEST_PER_ADDRESS
+        or _count(by_site, now) > settings.INGEST_PER_SITE
+    )
     return WINDOW - passed if over else 0
 
 
-def _count(by_site: str, by_address: str, now: float) -> tuple[int, int]:
+def _count(name: str, now: float) -> int:
     global _resting_until
     if now < _resting_until:
-        return 0, 0
+        return 0
     try:
         with _client(settings.REDIS_URL).pipeline(transaction=False) as pipe:
-            for name in (by_site, by_address):
-                pipe.incr(name)
-                pipe.expire(name, 2 * WINDOW)
-            answers = pipe.execute()
+            pipe.incr(name)
+            pipe.expire(name, 2 * WINDOW)
+            count: int = pipe.execute()[0]
     except (redis.RedisError, OSError):
         _resting_until = now + REST
-        return 0, 0
-    return answers[0], answers[2]
+        return 0
+    return count
 
 
 @cache

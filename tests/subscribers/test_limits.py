@@ -30,6 +30,12 @@ def test_by_site(settings: Settings) -> None:
     assert limits.wait("two", "192.0.2.1") == 0
 
 
+def test_one_address_can_not_use_up_the_share_of_its_site(settings: Settings) -> None:
+    settings.INGEST_PER_SITE, settings.INGEST_PER_ADDRESS = 4, 2
+    assert [limits.wait("one", "192.0.2.1") > 0 for _ in range(9)] == [False] * 2 + [True] * 7
+    assert limits.wait("one", "192.0.2.2") == 0
+
+
 def test_an_ipv6_customer_is_one(settings: Settings) -> None:
     settings.INGEST_PER_ADDRESS = 2
     addresses = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "?"]
