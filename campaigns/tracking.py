@@ -47,10 +47,12 @@ def receive(token: str, receipt: Receipt) -> bool:
 def _note(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
     now = timezone.now()
     column = f"{receipt}_at"
+    # A browser may close a notification that was clicked, and report that too.
+    unclicked = {"clicked_at": None} if receipt == Receipt.DISMISSED else {}
     return (
         Delivery.objects.filter(
             **key._asdict(),
-            **{column: None},
+            **{column: None} | unclicked,
             state__in=SENT,
             sent_at__gt=now - timedelta(days=RECEIPT_DAYS),
         ).update(**{column: now})

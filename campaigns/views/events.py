@@ -24,7 +24,7 @@ def events(request: HttpRequest) -> HttpResponse:
         token, receipt = body["t"], tracking.Receipt(body["e"])
         if not isinstance(token, str):
             raise TypeError
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return JsonResponse(
             {
                 "error": "malformed",

@@ -37,8 +37,22 @@ def test_each_receipt_counts_once() -> None:
     run, token = sent()
     assert [receive(token, Receipt.DISPLAYED) for _ in range(3)] == [True, False, False]
     assert receive(token, Receipt.CLICKED)
-    assert receive(token, Receipt.DISMISSED)
-    assert counted(run) == (1, 1, 1)
+    assert counted(run) == (1, 1, 0)
+
+
+@pytest.mark.django_db
+def test_a_dismissal_counts_once() -> None:
+    run, token = sent()
+    assert [receive(token, Receipt.DISMISSED) for _ in range(2)] == [True, False]
+    assert counted(run) == (0, 0, 1)
+
+
+@pytest.mark.django_db
+def test_closing_after_a_click_is_no_dismissal() -> None:
+    run, token = sent()
+    receive(token, Receipt.CLICKED)
+    assert not receive(token, Receipt.DISMISSED)
+    assert counted(run) == (1, 1, 0)
 
 
 @pytest.mark.django_db
@@ -125,6 +139,7 @@ def test_the_endpoint_takes_plain_text_without_cookies() -> None:
         '{"t": "x", "e": ["clicked"]}',
         '{"t": "' + "x" * 2_000,
         "\0",
+        "[" * 1_024,
     ],
 )
 def test_malformed_reports_get_a_sentence(body: str) -> None:
