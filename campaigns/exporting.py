@@ -18,15 +18,15 @@ COLUMNS = (
 
 
 def lines(run: Run | None, chosen: str = "") -> Iterator[str]:
-    """A line of names, then one for each device, newest first, of a filter if it is named."""
+    """A line of names, then one for each device, oldest first, of a filter if it is named."""
     yield _line(COLUMNS)
-    before = 0
+    after = 0
     while run:
-        page = reports.ledger_page(run, chosen, before=before, size=CHUNK)
+        page = reports.ledger_page(run, chosen, after=after, size=CHUNK)
         yield from (_line(_cells(entry)) for entry in page.entries)
-        if not page.older:
+        if not page.next:
             return
-        before = page.older
+        after = page.next
 
 
 def _cells(entry: reports.Entry) -> list[str]:

@@ -106,7 +106,7 @@ def timeline(run: Run, until: datetime) -> Timeline:
         found = cursor.fetchall()
     now = int((until - start).total_seconds() // 60)
     last = max((minute for minute, _kind, _count in found), default=0)
-    last = min(now if now - last < 60 else last, CHART_MINUTES - 1)
+    last = min(last if now - last >= 60 else max(now, last), CHART_MINUTES - 1)
     step = next((one for one in STEPS if last // one < MOST_POINTS), STEPS[-1])
     series = {name: [0] * (last // step + 1) for name in ("accepted", "displayed", "clicked")}
     for minute, kind, count in found:
@@ -206,11 +206,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class LedgerPage:
-    """Rows, newest devices first, and where the pages beside begin (0 for none)."""
+    """Rows, oldest devices first, and where the pages beside begin (0 for none)."""
 
     entries: list[Entry] = field(default_factory=list)
-    newer: int = 0
-    older: int = 0
+    previous: int = 0
+    next: int = 0
 
 
 def ledger(run: Run, chosen: str = "") -> QuerySet[Delivery]:
@@ -222,27 +222,25 @@ def ledger(run: Run, chosen: str = "") -> QuerySet[Delivery]:
 
 
 def ledger_page(
-    run: Run, chosen: str = "", *, before: int = 0, after: int = 0, size: int = 25
+    run: Run, chosen: str = "", *, after: int = 0, before: int = 0, size: int = 25
 ) -> LedgerPage:
-    """A page by keyset on the subscription: `before` that id (older) or `after` it (newer)."""
+    """A page by keyset on the subscription: what comes `after` that id, or just `before` it."""
     rows = ledger(run, chosen)
-    if after:
-        ascending = rows.filter(subscription_id__gt=after).order_by("subscription_id")
-        found = list(ascending[: size + 1])
-        more_newer, more_older = len(found) > size, True
+    if before:
+        descending = rows.filter(subscription_id__lt=before).order_by("-subscription_id")
+        found = list(descending[: size + 1])
+        more_before, more_after = len(found) > size, True
         found = found[:size][::-1]
     else:
-        if before:
-            rows = rows.filter(subscription_id__lt=before)
-        found = list(rows.order_by("-subscription_id")[: size + 1])
-        more_newer, more_older = bool(before), len(found) > size
+        found = list(rows.filter(subscription_id__gt=after).order_by("subscription_id")[: size + 1])
+        more_before, more_after = bool(after), len(found) > size
         found = found[:size]
     if not found:
         return LedgerPage()
     return LedgerPage(
         entries(found),
-        newer=found[0].subscription_id if more_newer else 0,
-        older=found[-1].subscription_id if more_older else 0,
+        previous=found[0].subscription_id if more_before else 0,
+        next=found[-1].subscription_id if more_after else 0,
     )
 
 

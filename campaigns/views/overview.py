@@ -34,14 +34,15 @@ def index(request: SiteRequest) -> HttpResponse:
         "days": len(reach.days),
         "periods": overview.PERIODS,
         "campaigns": Campaign.objects.filter(site=site).count(),
-    } | going(request)
+    }
+    context |= going(request) | charts.reach(reach)
     if not begun.done and not context["rows"]:
         return render(request, "campaigns/overview_new.html", context)
     coming = overview.coming(site)
     for campaign in coming:
         campaign.site = site
     context |= {"last": summaries.of(overview.last(site)), "coming": coming}
-    return render(request, "campaigns/overview.html", context | charts.reach(reach))
+    return render(request, "campaigns/overview.html", context)
 
 
 @member(Role.VIEWER)
