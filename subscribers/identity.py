@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import crypto
 from accounts.models import Site
+from subscribers import erasure
 from subscribers.incoming import MAX_TAGS, Change, Refused, Scalar, check_attributes_size
 from subscribers.models import ConsentRecord, Subscriber, Subscription
 from subscribers.races import look_again
@@ -130,7 +131,10 @@ def _merge(anonymous: Subscriber, target: Subscriber) -> None:
 
 @transaction.atomic
 def erase(person: Subscriber) -> None:
-    """Delete a person with devices and consent records. Ledger rows stay, naming nobody."""
+    """Delete a person with devices and consent records. Ledger rows stay, naming nobody.
+
+    Their browsers do not come back by themselves, only when somebody says yes again.
+    """
     # Subscriptions first: the order in which everybody locks.
-    list(person.subscriptions.select_for_update().order_by("pk").values_list("pk"))
+    erasure.remember(list(person.subscriptions.select_for_update().order_by("pk")))
     person.delete()

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Site
-from subscribers import consent
+from subscribers import consent, erasure
 from subscribers.agents import browser_and_platform
 from subscribers.incoming import Incoming, Refused
 from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription, VapidKey
@@ -69,7 +69,8 @@ def digest(endpoint: str) -> bytes:
 def subscribe(ring: Ring, incoming: Incoming, *, user_agent: str) -> tuple[Subscription, bool]:
     """Store or repair; returns the subscription and whether it is new.
 
-    Raises `Refused`: 409 if the endpoint is known with another `auth`, 400 for a foreign key.
+    Raises `Refused`: 409 if the endpoint is known with another `auth`, 410 if its person was erased
+    and nobody has just said yes, 400 for a foreign key.
     """
     key = ring.find(incoming.key)
     return look_again(lambda: _upsert(ring.site, key, incoming, user_agent))
@@ -94,8 +95,13 @@ def _upsert(
 
 
 def _create(site: Site, key: VapidKey, incoming: Incoming, user_agent: str) -> Subscription:
+    erased = erasure.found(site, incoming.endpoint, incoming.install_id)
+    if incoming.sync and erased.exists():
+        raise Refused("erased", "This person was erased. Ask the visitor again.", status=410)
     browser, platform = browser_and_platform(user_agent)
     with transaction.atomic():
+        if not incoming.sync:
+            erased.delete()
         made = Subscription.objects.create(
             site=site,
             subscriber=Subscriber.objects.create(site=site),

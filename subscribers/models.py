@@ -315,6 +315,20 @@ class ConsentRecord(models.Model):
         return device_name(self.browser, self.platform)
 
 
+class ErasedMark(models.Model):
+    """A browser or an address of a person who was erased, as a keyed hash (`erasure.py`)."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    mark = models.BinaryField(max_length=32)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "mark"], name="erased_mark_once")]
+
+    def __str__(self) -> str:
+        return f"Erased mark {self.pk}"
+
+
 class TestDevice(models.Model):
     """A subscription that a member calls their own, for test messages."""
 
