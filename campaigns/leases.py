@@ -26,7 +26,6 @@ class Lease:
     month: date
     first: int
     last: int
-    cancelled: bool
 
 
 @transaction.atomic
@@ -57,7 +56,6 @@ def take(batch_id: int) -> Lease | None:
         month=batch.run.month,
         first=batch.first,
         last=batch.last,
-        cancelled=batch.run.state == Run.State.CANCELLED,
     )
     orphans = ledger.orphans_to_unknown(lease)
     Batch.objects.filter(pk=batch.pk).update(
@@ -72,22 +70,15 @@ def take(batch_id: int) -> Lease | None:
 
 def hold(lease: Lease) -> Batch:
     """Lock the batch for the rest of this transaction; Lost if the token is not ours any more."""
-    batch = (
-        Batch.objects.select_for_update(of=("self",))
-        .select_related("run")
-        .filter(pk=lease.batch_id, token=lease.token)
-        .first()
-    )
+    batch = Batch.objects.select_for_update().filter(pk=lease.batch_id, token=lease.token).first()
     if batch is None:
         raise Lost
     batch.leased_until = timezone.now() + timedelta(seconds=settings.SEND_LEASE_SECONDS)
     return batch
 
 
-@transaction.atomic
-def release(lease: Lease) -> None:
-    """Give the lease back. What is planned for later makes the batch due again then."""
-    batch = hold(lease)
+def release(lease: Lease, batch: Batch) -> None:
+    """Give back a lease that is held. What is planned for later makes the batch due again then."""
     batch.leased_until = None
     batch.enqueued_at = None
     batch.due_at = ledger.next_due(lease)

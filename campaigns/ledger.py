@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from campaigns.leases import Lease
 
 # One committed statement: planned -> sending for whoever may still be reached, -> skipped for those
-# who have left since planning. Only then do bytes leave.
+# who have left since planning. Only then do bytes leave. The devices are locked in key order, so
+# what is read of them holds until the commit: whoever leaves or is erased meanwhile waits.
 CLAIM = """
 WITH due AS (
     SELECT month, run_id, subscription_id FROM campaigns_delivery
     WHERE month = %(month)s AND run_id = %(run)s AND subscription_id BETWEEN %(first)s AND %(last)s
       AND state = 0 AND (not_before IS NULL OR not_before <= %(now)s)
     ORDER BY subscription_id LIMIT %(limit)s FOR UPDATE
+), device AS (
+    SELECT id, state FROM subscribers_subscription
+    WHERE id IN (SELECT subscription_id FROM due) ORDER BY id FOR SHARE
 )
 UPDATE campaigns_delivery AS d
 SET state = CASE WHEN s.state = 'active' THEN 1 ELSE 5 END,
@@ -35,7 +39,7 @@ SET state = CASE WHEN s.state = 'active' THEN 1 ELSE 5 END,
     settled_at = CASE WHEN s.state = 'active' THEN NULL ELSE %(now)s END,
     attempts = d.attempts + CASE WHEN s.state = 'active' THEN 1 ELSE 0 END,
     version = CASE WHEN s.state = 'active' THEN %(version)s END
-FROM due LEFT JOIN subscribers_subscription AS s ON s.id = due.subscription_id
+FROM due LEFT JOIN device AS s ON s.id = due.subscription_id
 WHERE d.month = due.month AND d.run_id = due.run_id AND d.subscription_id = due.subscription_id
 RETURNING d.subscription_id, d.state, d.reason, d.attempts
 """
@@ -149,9 +153,6 @@ def next_due(lease: Lease) -> datetime | None:
 
 
 def subscriptions(claimed: Sequence[Claimed]) -> dict[int, Subscription]:
-    """A claimed window's devices with their keys, by id; locked against erasure until commit."""
+    """A claimed window's devices with their keys, by id. Call it before the claim is committed."""
     ids = [row.subscription_id for row in claimed]
-    devices = Subscription.objects.select_related("vapid_key").select_for_update(
-        of=("self",), no_key=True
-    )
-    return devices.in_bulk(ids)
+    return Subscription.objects.select_related("vapid_key").in_bulk(ids)

@@ -1,6 +1,9 @@
 """Freezing a run's audience into the ledger, one transaction per chunk."""
 
+from collections.abc import Callable
+
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -23,18 +26,20 @@ RETURNING subscription_id
 def recipients(run: Run) -> Q:
     """Which subscriptions of the site a run considers."""
     if run.kind == Run.Kind.TEST:
-        return Q(testers__user=run.started_by)
+        # Who is not there any more has no devices. (A filter by None would find everybody else's.)
+        return Q(testers__user=run.started_by) if run.started_by else Q(pk__in=[])
     return rules.compile(rules.parse(run.campaign.audience.rule))
 
 
-def plan(run_id: int) -> None:
+def plan(run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
     """Insert everybody that the run considers, cut into batches, then let it run.
 
     May be called again at any time and from several processes at once: each chunk holds the run's
-    row and goes on from where the last committed one ended.
+    row and goes on from where the last committed one ended. `stop` is asked after each chunk.
     """
-    while plan_chunk(run_id):
+    while plan_chunk(run_id) and not stop():
         pass
+    finishing.finish_if_settled(run_id)
 
 
 @transaction.atomic
@@ -70,7 +75,6 @@ def plan_chunk(run_id: int) -> bool:
     Run.objects.filter(pk=run.pk).update(
         state=Run.State.RUNNING, planned_at=now, planned_through=run.last_subscription
     )
-    finishing.finish_if_settled(run.pk)
     return False
 
 
@@ -87,7 +91,10 @@ def insert(run: Run, limit: int) -> list[int]:
         .order_by("id")
         .values("id")[:limit]
     )
-    query, params = chosen.query.sql_with_params()
+    try:
+        query, params = chosen.query.sql_with_params()
+    except EmptyResultSet:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(chosen=query), [run.month, run.pk, *params])
         return sorted(row[0] for row in cursor.fetchall())

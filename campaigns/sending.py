@@ -4,15 +4,18 @@ The order is the guarantee. A claim is committed before a byte leaves, so a send
 its window `unknown`, never sent twice; a row goes back to `planned` only after a proven refusal.
 """
 
+import contextlib
 import random
+import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 from django.conf import settings
-from django.db import transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,13 +23,17 @@ from campaigns import finishing, leases, ledger, payload, starting, tokens
 from campaigns.leases import Lease, Lost
 from campaigns.ledger import Claimed, Result
 from campaigns.models import Batch, Delivery, Message, Run
-from subscribers import consent
+from subscribers import consent, vapid
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind, Urgency
 from subscribers.transports.messages import Message as PushMessage
 
-MAX_ATTEMPTS = 6
+# With these delays a push service, or our own network, may be away for half an hour.
+MAX_ATTEMPTS = 12
 FIRST_DELAY_SECONDS = 10
 LONGEST_DELAY_SECONDS = 600
+# How long a database that is away is waited for with outcomes in hand: within the lease.
+RECORD_SECONDS = 30.0
+MISMATCH = "vapid_mismatch"
 
 STATES = {
     OutcomeKind.ACCEPTED: Delivery.State.ACCEPTED,
@@ -52,28 +59,31 @@ class Sender(Protocol):
     def send(self, requests: Sequence[DeliveryRequest]) -> list[Outcome]: ...
 
 
-def deliver(batch_id: int, sender: Sender) -> None:
-    """Send what is due of a batch, unless somebody else holds it. Safe to call at any time."""
+def deliver(batch_id: int, sender: Sender, stop: Callable[[], bool] = lambda: False) -> None:
+    """Send what is due of a batch, unless somebody else holds it. Safe to call at any time.
+
+    `stop` is asked before each window; what it leaves is due at once, for whoever comes next.
+    """
     lease = leases.take(batch_id)
     if lease is None:
         return
     try:
-        if lease.cancelled:
-            cancel_rest(lease)
-        else:
-            while send_window(lease, sender):
+        with pausing_on_bad_secrets(lease.run_id):
+            while not stop() and send_window(lease, sender):
                 pass
-        leases.release(lease)
+        settle(lease)
     except Lost:
         return
     finishing.finish_if_settled(lease.run_id)
 
 
 @transaction.atomic
-def cancel_rest(lease: Lease) -> None:
-    """Settle what a cancelled run had not claimed yet."""
+def settle(lease: Lease) -> None:
+    """Give the lease back. What a cancelled run had not claimed becomes cancelled first."""
     batch = leases.hold(lease)
-    count(batch, [Delivery.State.CANCELLED] * ledger.cancel_planned(lease))
+    if Run.objects.filter(pk=lease.run_id, state=Run.State.CANCELLED).exists():
+        count(batch, [Delivery.State.CANCELLED] * ledger.cancel_planned(lease))
+    leases.release(lease, batch)
 
 
 def send_window(lease: Lease, sender: Sender) -> bool:
@@ -81,9 +91,9 @@ def send_window(lease: Lease, sender: Sender) -> bool:
     window = claim_window(lease)
     if window is None:
         return False
-    outcomes = sender.send(window.requests)
+    outcomes = blame(window, sender.send(window.requests))
     results = [result(row, outcome) for row, outcome in zip(window.rows, outcomes, strict=True)]
-    record_window(lease, results)
+    record_surely(lease, results, window.addresses())
     stop_on_config(window.run, outcomes)
     return True
 
@@ -95,6 +105,11 @@ class Window:
     run: Run
     rows: Sequence[Claimed]
     requests: Sequence[DeliveryRequest]
+
+    def addresses(self) -> dict[int, str]:
+        """Where each was sent to."""
+        pairs = zip(self.rows, self.requests, strict=True)
+        return {row.subscription_id: endpoint.url for row, (endpoint, _message) in pairs}
 
 
 @transaction.atomic
@@ -137,6 +152,30 @@ def requests_for(run: Run, claimed: Sequence[Claimed]) -> list[DeliveryRequest]:
     return requests
 
 
+def blame(window: Window, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, with those of CONFIG that stop nobody else as refusals.
+
+    A test ends with the answer that it was made to find. A device that subscribed with another key
+    is on its own if its key is an old one of the site, or if the key works for others; nobody can
+    blame our key then.
+    """
+    if window.run.kind == Run.Kind.TEST:
+        return [refusal(o) if o.kind == OutcomeKind.CONFIG else o for o in outcomes]
+    if not any(outcome.reason == MISMATCH for outcome in outcomes):
+        return list(outcomes)
+    keys = [endpoint.vapid.key_id for endpoint, _message in window.requests]
+    works = {key for key, o in zip(keys, outcomes, strict=True) if o.kind == OutcomeKind.ACCEPTED}
+    current = vapid.current(window.run.campaign.site).pk
+    return [
+        refusal(o) if o.reason == MISMATCH and (key != current or key in works) else o
+        for key, o in zip(keys, outcomes, strict=True)
+    ]
+
+
+def refusal(outcome: Outcome) -> Outcome:
+    return replace(outcome, kind=OutcomeKind.REFUSED)
+
+
 def result(row: Claimed, outcome: Outcome) -> Result:
     """What one outcome means for its row of the ledger."""
     state = STATES.get(outcome.kind, Delivery.State.PLANNED)
@@ -157,19 +196,35 @@ def result(row: Claimed, outcome: Outcome) -> Result:
 
 
 def retry_delay(attempts: int, outcome: Outcome) -> float:
-    """Seconds until the next attempt: what the service asked for, else exponential with jitter."""
-    if outcome.retry_after is not None:
-        return max(outcome.retry_after, FIRST_DELAY_SECONDS)
+    """Seconds until the next attempt: exponential with jitter, not before the service asked for."""
     ceiling = min(FIRST_DELAY_SECONDS * 2**attempts, LONGEST_DELAY_SECONDS)
-    return random.uniform(FIRST_DELAY_SECONDS, ceiling)  # noqa: S311 - spreads load, hides nothing
+    delay = random.uniform(FIRST_DELAY_SECONDS, ceiling)  # noqa: S311 - spreads load, hides nothing
+    return max(delay, outcome.retry_after or 0)
+
+
+def record_surely(lease: Lease, results: Sequence[Result], addresses: Mapping[int, str]) -> None:
+    """Record a window, though the database be away for a while: only we know the outcomes.
+
+    To record twice changes nothing, should an answer of the database alone have been lost.
+    """
+    give_up_at = time.monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            return record_window(lease, results, addresses)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > give_up_at:
+                raise
+            connection.close()
+            time.sleep(0.5)
 
 
 @transaction.atomic
-def record_window(lease: Lease, results: Sequence[Result]) -> None:
+def record_window(lease: Lease, results: Sequence[Result], addresses: Mapping[int, str]) -> None:
     """Write a window's outcomes and the batch's counters together; Lost if we were fenced off."""
     batch = leases.hold(lease)
     states = ledger.record(lease, results)
-    consent.mark_gone([r.subscription_id for r in results if r.state == Delivery.State.GONE])
+    gone = [r.subscription_id for r in results if r.state == Delivery.State.GONE]
+    consent.mark_gone(gone, addresses)
     count(batch, [state for state in states if state != Delivery.State.PLANNED])
 
 
@@ -184,18 +239,31 @@ def count(batch: Batch, states: Sequence[Delivery.State]) -> None:
 
 def stop_on_config(run: Run, outcomes: Sequence[Outcome]) -> None:
     """A push service refuses our key: pause, keep every subscription, and say what to fix."""
-    refusal = next((o for o in outcomes if o.kind == OutcomeKind.CONFIG), None)
-    if refusal is None:
+    answer = next((o for o in outcomes if o.kind == OutcomeKind.CONFIG), None)
+    if answer is None:
         return
     sentence = _("The push service refuses our key (%(answer)s). Nobody is lost. Fix the key.") % {
-        "answer": f"{refusal.status_code}: {(refusal.detail or refusal.reason)[:100]}"
+        "answer": f"{answer.status_code}: {(answer.detail or answer.reason)[:100]}"
     }
+    pause(run, sentence)
+
+
+@contextlib.contextmanager
+def pausing_on_bad_secrets(run_id: int) -> Iterator[None]:
+    """A key of ours that can't be opened stops the run, and says so, instead of trying for ever."""
     try:
-        if run.kind == Run.Kind.CAMPAIGN:
-            starting.pause(run.campaign, reason=sentence[:200])
-        else:
-            Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
-                state=Run.State.PAUSED, pause_reason=sentence[:200]
-            )
-    except starting.Refused:
-        return  # somebody paused or cancelled it in the meantime
+        yield
+    except ImproperlyConfigured as error:
+        pause(Run.objects.select_related("campaign__site").get(pk=run_id), str(error))
+
+
+def pause(run: Run, sentence: str) -> None:
+    """Pause the campaign; a test just ends."""
+    if run.kind == Run.Kind.TEST:
+        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
+            state=Run.State.CANCELLED, pause_reason=sentence[:200], finished_at=timezone.now()
+        )
+        return
+    # Refused: somebody paused or cancelled it in the meantime.
+    with contextlib.suppress(starting.Refused):
+        starting.pause(run.campaign, reason=sentence[:200])

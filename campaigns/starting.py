@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from campaigns import partitions, scheduling
+from audiences import rules
+from campaigns import finishing, partitions, scheduling
 from campaigns.models import Batch, Campaign, Message, Run, month_of
 from subscribers.models import Subscription, TestDevice
 
@@ -38,6 +39,15 @@ def _message_of(campaign: Campaign) -> Message:
     if message is None or not message.title or not message.url:
         raise Refused(_("The message has no title or no address to open. Write it first."))
     return message
+
+
+def _must_be_understood(campaign: Campaign) -> None:
+    try:
+        rules.compile(rules.parse(campaign.audience.rule))
+    except rules.RuleError as error:
+        raise Refused(
+            _("The audience can't be understood (%(why)s). Choose it again.") % {"why": error}
+        ) from error
 
 
 def _new_run(campaign: Campaign, kind: str, by: User | None, by_name: str) -> Run:
@@ -72,6 +82,7 @@ def start(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> R
         if run := run_of(campaign):
             return run
         raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
+    _must_be_understood(campaign)
     run = _new_run(campaign, Run.Kind.CAMPAIGN, by, by_name)
     audit.record(
         "campaign.started", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
@@ -135,9 +146,7 @@ def cancel(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> 
         state=Run.State.CANCELLED, finished_at=now
     )
     # What is left is settled by the batches' own jobs (sending.deliver), now.
-    Batch.objects.filter(run__campaign=campaign, due_at__isnull=False).update(
-        due_at=now, enqueued_at=None
-    )
+    _unsettled(campaign).update(due_at=now, enqueued_at=None)
     audit.record(
         "campaign.cancelled", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
     )
@@ -162,10 +171,21 @@ def resume(campaign: Campaign, *, by: User | None = None) -> None:
     if not _move(campaign, (Campaign.State.PAUSED,), Campaign.State.RUNNING, attention=""):
         raise Refused(_("It is not paused."))
     paused = Run.objects.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN, state=Run.State.PAUSED)
-    paused.filter(planned_at=None).update(state=Run.State.PLANNING, enqueued_at=None)
-    paused.update(state=Run.State.RUNNING)
-    Batch.objects.filter(run__campaign=campaign).update(enqueued_at=None)
+    paused.filter(planned_at=None).update(
+        state=Run.State.PLANNING, pause_reason="", enqueued_at=None
+    )
+    paused.update(state=Run.State.RUNNING, pause_reason="")
+    _unsettled(campaign).update(enqueued_at=None)
     audit.record("campaign.resumed", site=campaign.site, actor=by, target=campaign.name)
+    # Its last window may have ended while it was paused; then no batch is ever due again.
+    if (run := run_of(campaign)) and finishing.finish_if_settled(run.pk):
+        campaign.refresh_from_db()
+
+
+def _unsettled(campaign: Campaign) -> QuerySet[Batch]:
+    return Batch.objects.filter(
+        run__campaign=campaign, run__kind=Run.Kind.CAMPAIGN, due_at__isnull=False
+    )
 
 
 def start_due(now: datetime) -> int:
@@ -174,29 +194,31 @@ def start_due(now: datetime) -> int:
     One that is later than the lateness limit, because nothing ran at its time, becomes a draft
     again and says so: a server that was off for a night asks instead of sending.
     """
-    started = 0
     limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__lte=now)
-    for campaign in due.select_related("site"):
-        if campaign.scheduled_for and now - campaign.scheduled_for > limit:
-            _ask_instead(campaign)
-            continue
-        try:
-            start(campaign, by_name="schedule")
-            started += 1
-        except Refused as refusal:
-            _move(
-                campaign,
-                (Campaign.State.SCHEDULED,),
-                Campaign.State.DRAFT,
-                attention=refusal.sentence[:200],
-            )
-    return started
-
-
-def _ask_instead(campaign: Campaign) -> None:
-    sentence = _(
-        "Its time passed while Beckon was not running, so nothing was sent. "
-        "Start it or set a new time."
+    return sum(
+        _start_one(due.filter(pk=pk), now - limit) for pk in due.values_list("pk", flat=True)
     )
-    _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT, attention=sentence[:200])
+
+
+@transaction.atomic
+def _start_one(due: QuerySet[Campaign], too_late: datetime) -> bool:
+    """Start a due campaign, unless it was unscheduled, moved or started since it was found."""
+    locked = due.select_related("site", "audience").select_for_update(of=("self",))
+    campaign = locked.first()
+    if campaign is None:
+        return False
+    try:
+        if campaign.scheduled_for and campaign.scheduled_for < too_late:
+            raise Refused(
+                _(
+                    "Its time passed while Beckon was not running, so nothing was sent. "
+                    "Start it or set a new time."
+                )
+            )
+        start(campaign, by_name="schedule")
+    except Refused as refusal:
+        scheduled, sentence = (Campaign.State.SCHEDULED,), refusal.sentence[:200]
+        _move(campaign, scheduled, Campaign.State.DRAFT, attention=sentence)
+        return False
+    return True

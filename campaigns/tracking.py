@@ -34,13 +34,14 @@ def receive(token: str, receipt: Receipt) -> bool:
         key = tokens.read(token)
     except tokens.BadToken:
         return False
+    # The batch before its rows: the order in which senders lock them.
+    batches = Batch.objects.filter(run_id=key.run_id, first__lte=key.subscription_id)
+    batch = batches.select_for_update().order_by("-first").values_list("pk").first()
     news = [receipt] if _note(key, receipt) else []
     if receipt == Receipt.CLICKED and news and _note(key, Receipt.DISPLAYED):
         news.append(Receipt.DISPLAYED)
-    if news:
-        batch = Batch.objects.filter(run_id=key.run_id, first__lte=key.subscription_id)
-        newest = batch.order_by("-first").values("pk")[:1]
-        Batch.objects.filter(pk__in=newest).update(**{name: F(name) + 1 for name in news})
+    if batch and news:
+        Batch.objects.filter(pk=batch[0]).update(**{name: F(name) + 1 for name in news})
     return bool(news)
 
 

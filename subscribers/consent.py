@@ -3,7 +3,7 @@
 Whoever changes the row writes the record, so two at once leave one record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -69,15 +69,20 @@ def restore(subscription: Subscription, where: Circumstances) -> bool:
     return True
 
 
-def mark_gone(ids: Iterable[int]) -> int:
+def mark_gone(ids: Iterable[int], addresses: Mapping[int, str] | None = None) -> int:
     """The push service closed these addresses (404 or 410). Returns how many were active.
 
-    `ids` are primary keys. Soft: a later visit restores them.
+    `ids` are primary keys; `addresses`: the endpoint of each that was closed, so that a device
+    which has moved to another one since stays. Soft: a later visit restores them.
     """
     with transaction.atomic():
         # In key order, so that two of these never wait for each other.
         active = Subscription.objects.active().filter(pk__in=list(ids)).order_by("pk")
-        lost = list(active.select_for_update(of=("self",)))
+        lost = [
+            subscription
+            for subscription in active.select_for_update(of=("self",))
+            if addresses is None or addresses.get(subscription.pk) == subscription.endpoint
+        ]
         keys = [subscription.pk for subscription in lost]
         Subscription.objects.filter(pk__in=keys).update(state=State.GONE, state_at=timezone.now())
         ConsentRecord.objects.bulk_create(

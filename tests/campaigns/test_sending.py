@@ -187,9 +187,9 @@ def test_a_sender_that_was_fenced_off_neither_claims_nor_records(site: Site) -> 
         sending.claim_window(lease)
     result = ledger.Result(window.rows[0].subscription_id, Delivery.State.ACCEPTED)
     with pytest.raises(leases.Lost):
-        sending.record_window(lease, [result])
+        sending.record_window(lease, [result], {})
     with pytest.raises(leases.Lost):
-        leases.release(lease)
+        sending.settle(lease)
     check_books(run)
 
 
@@ -268,11 +268,10 @@ def test_cancel_takes_effect_within_one_window_and_settles_the_rest(
     assert Batch.objects.get(run=run).due_at is None
 
 
-def test_a_device_whose_key_cannot_be_opened_leaves_everybody_planned(
+def test_a_key_that_cannot_be_opened_pauses_and_leaves_everybody_planned(
     site: Site, settings: Settings
 ) -> None:
     from cryptography.fernet import Fernet
-    from django.core.exceptions import ImproperlyConfigured
 
     from subscribers import vapid
 
@@ -281,10 +280,12 @@ def test_a_device_whose_key_cannot_be_opened_leaves_everybody_planned(
     planning.plan(run.pk)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     vapid._identity.cache_clear()
-    with pytest.raises(ImproperlyConfigured):
-        sending.deliver(Batch.objects.get(run=run).pk, FakeService())
+    sending.deliver(Batch.objects.get(run=run).pk, FakeService())
     check_books(run)
     assert reports.run_counts(run)["pending"] == 1
+    run.campaign.refresh_from_db()
+    assert run.campaign.state == Campaign.State.PAUSED
+    assert "ENCRYPTION_KEYS" in run.campaign.attention
 
 
 def test_a_test_goes_to_my_devices_only_and_leaves_the_campaign_a_draft(site: Site) -> None:
@@ -306,7 +307,7 @@ def test_a_test_goes_to_my_devices_only_and_leaves_the_campaign_a_draft(site: Si
     assert starting.start(campaign).kind == Run.Kind.CAMPAIGN
 
 
-def test_a_test_that_a_push_service_refuses_pauses_only_itself(site: Site) -> None:
+def test_a_test_of_a_key_that_is_refused_ends_with_that_answer(site: Site) -> None:
     from subscribers.models import TestDevice
     from tests.factories import make_user
 
@@ -316,6 +317,24 @@ def test_a_test_that_a_push_service_refuses_pauses_only_itself(site: Site) -> No
     run = starting.send_test(campaign, user)
     drive(run, FakeService(mine=senders.CONFIG))
     campaign.refresh_from_db()
-    assert run.state == Run.State.PAUSED
-    assert "403" in run.pause_reason
-    assert campaign.state == Campaign.State.DRAFT
+    assert (run.state, campaign.state) == (Run.State.FINISHED, Campaign.State.DRAFT)
+    row = Delivery.objects.get()
+    assert (row.state, row.reason) == (Delivery.State.REFUSED, "vapid_rejected")
+    assert Subscription.objects.active().count() == 1
+
+
+def test_a_test_with_a_key_that_cannot_be_opened_ends(site: Site, settings: Settings) -> None:
+    from cryptography.fernet import Fernet
+
+    from subscribers import vapid
+    from subscribers.models import TestDevice
+    from tests.factories import make_user
+
+    user = make_user()
+    TestDevice.objects.create(user=user, subscription=device(site, "mine"))
+    run = starting.send_test(make_campaign(site), user)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    vapid._identity.cache_clear()
+    drive(run, FakeService())
+    assert run.state == Run.State.CANCELLED
+    assert reports.run_counts(run)["cancelled"] == 1

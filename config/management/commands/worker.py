@@ -1,6 +1,8 @@
 """`python manage.py worker`: runs jobs of all queues until asked to stop."""
 
+import contextlib
 import os
+import signal
 import threading
 import time
 from typing import Any, Final
@@ -12,6 +14,9 @@ from django.db import connections
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+# Loaded here once rather than in each job's process.
+from campaigns import jobs
+
 # An idle worker looks up this often, so that work which a killed one left is found soon.
 WORKER_TTL: Final = 60
 MAINTENANCE_SECONDS: Final = 60
@@ -19,18 +24,26 @@ DRAIN_SECONDS: Final = 8
 
 
 class DrainingWorker(Worker):
-    """A worker that, asked to stop, gives its job some seconds and then ends it.
+    """A worker that, asked to stop, tells its job, gives it some seconds and then ends it.
 
-    Ending a job is safe: the ledger knows what was in flight, and the ticker finds the rest.
+    A job that was told ends after the window that it is sending. Ending it sooner is safe too: the
+    ledger knows what was in flight, and the ticker finds the rest.
     """
 
     drain_seconds: float = DRAIN_SECONDS
 
     def handle_warm_shutdown_request(self) -> None:
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
+        if self.horse_pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
         timer = threading.Timer(self.drain_seconds, self.give_up)
         timer.daemon = True
         timer.start()
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        signal.signal(signal.SIGTERM, lambda _number, _frame: jobs.told_to_stop.set())
 
     def give_up(self) -> None:
         if self.horse_pid:
