@@ -81,6 +81,22 @@ def test_postgres_starts_as_an_ordinary_role_on_a_socket_alone(server: Postgres)
         psycopg.connect(url.replace("beckon@", "postgres@"))
 
 
+def test_its_log_keeps_no_data(server: Postgres) -> None:
+    server.start()
+    url = embedded.database_url(server.var_dir)
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = psycopg.ClientCursor(connection)
+        cursor.execute("CREATE TEMP TABLE addresses (a text PRIMARY KEY, b int NOT NULL)")
+        for b in (1, 1, None):
+            try:
+                cursor.execute("INSERT INTO addresses VALUES (%s, %s)", ["canary-endpoint", b])
+            except psycopg.IntegrityError as error:
+                assert "canary" in str(error)
+    log = server.log.read_text()
+    assert "duplicate key" in log
+    assert "canary" not in log
+
+
 def test_nothing_outside_var_changes_its_mode_or_owner(home: Path) -> None:
     program = postgres.binary("postgres")
     package = program.parent.parent.parent

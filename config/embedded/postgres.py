@@ -207,6 +207,10 @@ def tuning(memory: int, *, durable: bool) -> dict[str, str]:
         "jit": "off",
         "log_checkpoints": "off",
         "log_min_messages": "warning",
+        # Two visitors at once make an error that is no fault. Its statement and its details hold
+        # addresses and secrets of browsers, which belong in no log.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
         "log_timezone": "UTC",
         "timezone": "UTC",
     }
