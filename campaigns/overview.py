@@ -20,6 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 from rq import Worker
+from rq.worker import BaseWorker
 
 from accounts.models import Site
 from campaigns.models import Batch, Campaign, Run
@@ -179,7 +180,7 @@ def health(now: datetime) -> Health:
     return Health(workers, queued, ticking, found["count"], oldest)
 
 
-def is_alive(worker: Worker, since: datetime) -> bool:
+def is_alive(worker: BaseWorker, since: datetime) -> bool:
     """Whether a worker has shown life since then: a killed one stays listed for a while."""
     sign: datetime | None = worker.last_heartbeat
     if sign is None:

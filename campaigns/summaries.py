@@ -83,11 +83,11 @@ def of(campaigns: Sequence[Campaign]) -> list[Summary]:
         run.campaign_id: run for run in Run.objects.filter(campaign__in=ids, kind=Run.Kind.CAMPAIGN)
     }
     sums = {name: Sum(name, default=0) for name in PUBLIC_COUNTS}
-    counted = {
-        row["run"]: row
+    counted: dict[int, dict[str, Any]] = {
+        row["run"]: dict(row)
         for row in Batch.objects.filter(run__in=list(runs.values())).values("run").annotate(**sums)
     }
-    nothing = dict.fromkeys(PUBLIC_COUNTS, 0)
+    nothing: dict[str, Any] = dict.fromkeys(PUBLIC_COUNTS, 0)
     return [
         Summary(one, run, counted.get(run.pk, nothing) if run else nothing)
         for one in campaigns

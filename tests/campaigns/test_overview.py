@@ -162,7 +162,7 @@ def processes(site: Site) -> Worker:
     """A worker that lives and a ticker that has just ticked."""
     connection = django_rq.get_connection("send")
     worker = Worker(["send"], connection=connection)
-    worker.register_birth()
+    worker.register_birth()  # type: ignore[no-untyped-call]
     cache.set(overview.TICKER_KEY, "now", 60)
     return worker
 
@@ -179,7 +179,7 @@ def test_health_without_a_ticker_or_a_worker(processes: Worker, bob: Client, add
     assert (found.kind, found.words) == ("bad", "The ticker is silent: nothing starts at its time.")
     late = overview.health(timezone.now() + timedelta(hours=1))
     assert late.workers == 0
-    processes.register_death()
+    processes.register_death()  # type: ignore[no-untyped-call]
     assert overview.health(timezone.now()).words.startswith("No worker is running")
     assert "None is running" in text(bob.get(address))
 
