@@ -26,11 +26,12 @@ CHUNK = 500
 SAMPLES = 10_000
 DAYS = 90
 
-FIRST_NAMES = (
-    "Ingrid Marit Liv Tuva Emil Jonas Nora Sofie Lars Ola Kari Astrid Henrik Maja Oskar Elin Anna "
-    "Mia Lukas Emma Paul Lena Felix Clara Hugo Alice Louis Chloé Erik Saga Nils Ebba Tom Grace Jack "
-    "Olivia Yuki Haruto Aoi Ren"
-).split()
+FIRST_NAMES = [
+    *("Ingrid", "Marit", "Liv", "Tuva", "Emil", "Jonas", "Nora", "Sofie", "Lars", "Ola", "Kari"),
+    *("Astrid", "Henrik", "Maja", "Oskar", "Elin", "Anna", "Mia", "Lukas", "Emma", "Paul", "Lena"),
+    *("Felix", "Clara", "Hugo", "Alice", "Louis", "Chloé", "Erik", "Saga", "Nils", "Ebba", "Tom"),
+    *("Grace", "Jack", "Olivia", "Yuki", "Haruto", "Aoi", "Ren"),
+]
 # (language, time zone, weight)
 PLACES = (
     ("nb-NO", "Europe/Oslo", 46),

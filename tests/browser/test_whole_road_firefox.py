@@ -76,12 +76,15 @@ def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     firefox.open(link)
     firefox.type("[name=email]", "marit@example.com")
     firefox.type("[name=name]", "Marit Kvam")
-    for field in firefox.run("return [...document.querySelectorAll('[type=password]')].map(f => f.name)"):
+    passwords = "return [...document.querySelectorAll('[type=password]')].map(one => one.name)"
+    for field in firefox.run(passwords):
         firefox.type(f"[name={field}]", "correct horse battery")
     firefox.click("form .btn-primary")
     firefox.wait("return location.pathname === '/sites/new/'")
     press(firefox, "Set up the demo shop")
-    site_id = firefox.wait("return /sites\\/([0-9a-f-]{36})\\/install/.exec(location.pathname)?.[1]")
+    site_id = firefox.wait(
+        "return /sites\\/([0-9a-f-]{36})\\/install/.exec(location.pathname)?.[1]"
+    )
 
     firefox.open(f"{shop}/?beckon=ask")
     firefox.click_inside("beckon-prompt", ".yes")

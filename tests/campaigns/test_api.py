@@ -201,7 +201,8 @@ def test_each_act_needs_its_scope(site: Site) -> None:
 
 def test_a_misspelt_time_does_not_send_at_once(site: Site, call: Call) -> None:
     path = f"{call('post', '', DRAFT).json()['id']}/start/"
-    for body in ({"At": "2099-01-01T09:00"}, {"when": "tomorrow"}, []):
+    bodies: list[Any] = [{"At": "2099-01-01T09:00"}, {"when": "tomorrow"}, []]
+    for body in bodies:
         assert call("post", path, body).status_code == 400
     assert not Run.objects.exists()
 
