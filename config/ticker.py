@@ -17,7 +17,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
-from campaigns import jobs, overview, starting
+from campaigns import finishing, jobs, overview, starting
 
 LOCK = 0x426B_7469  # any number that nothing else here locks
 TICK_SECONDS = 1.0
@@ -29,6 +29,7 @@ def tick(number: int) -> None:
     """One second's work."""
     now = timezone.now()
     starting.start_due(now)
+    finishing.finish_settled()
     jobs.enqueue_due(now)
     # The overview says so when this stops.
     cache.set(overview.TICKER_KEY, now.isoformat(), overview.TICKER_SECONDS)
@@ -53,7 +54,7 @@ def leading() -> bool:
 
 
 def run() -> None:
-    """Tick until SIGTERM or SIGINT. Faults of the database or the queue are waited out."""
+    """Tick until SIGTERM or SIGINT. No fault ends it: without it nothing would be due any more."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -69,5 +70,8 @@ def run() -> None:
                 number += 1
         except (DatabaseError, RedisError, OSError) as error:
             log.warning("The ticker waits: %s", error)
+            connection.close()
+        except Exception:
+            log.exception("A tick failed")
             connection.close()
     connection.close()

@@ -1,5 +1,9 @@
 """Pausing, resuming, cancelling and ending at awkward moments: nothing gets stuck."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -8,11 +12,13 @@ from pytest_django import Settings
 from accounts.models import Site
 from campaigns import finishing, leases, planning, reports, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
+from config import ticker
 from subscribers import vapid
 from subscribers.models import Subscription, TestDevice, VapidKey
 from subscribers.transports.messages import Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
+from tests.campaigns.locks import backend
 from tests.campaigns.senders import FakeService
 from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription, make_user
 
@@ -56,7 +62,7 @@ def test_a_run_whose_last_sender_died_before_it_could_say_so_is_finished(site: S
     drive(run, FakeService())
     Run.objects.update(state=Run.State.RUNNING, finished_at=None)
     Campaign.objects.update(state=Campaign.State.RUNNING)
-    assert finishing.finish_settled() == 1
+    ticker.tick(1)
     assert states(run) == ("finished", "finished")
     assert finishing.finish_settled() == 0
 
@@ -193,12 +199,14 @@ def test_outcomes_outlive_a_database_that_goes_away(site: Site) -> None:
     planning.plan(run.pk)
     batch, service = Batch.objects.get(), FakeService()
 
-    def end_all_sessions() -> None:
+    def end(session: int) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SET idle_session_timeout = 1")
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
+        connection.close()
 
-    service.before = end_all_sessions
-    sending.deliver(batch.pk, service)
+    with ThreadPoolExecutor(1) as another:
+        service.before = lambda: another.submit(end, backend()).result()
+        sending.deliver(batch.pk, service)
     check_books(run)
     assert reports.run_counts(run)["accepted"] == 1
 
@@ -212,3 +220,29 @@ def test_a_lost_lease_is_not_waited_for(site: Site) -> None:
     Batch.objects.update(token=lease.token + 1)
     with pytest.raises(leases.Lost):
         sending.record_surely(lease, [], {})
+
+
+def test_a_tick_that_fails_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks: list[int] = []
+
+    def tick(number: int) -> None:
+        ticks.append(number)
+        if len(ticks) == 1:
+            raise ValueError("a fault of ours")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(ticker, "leading", lambda: True)
+    monkeypatch.setattr(ticker, "tick", tick)
+    monkeypatch.setattr(ticker, "TICK_SECONDS", 0.01)
+    # Their connection is the test's own.
+    monkeypatch.setattr(connection, "close", lambda: None)
+    try:
+        ticker.run()
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+    assert len(ticks) == 2
+    assert "a fault of ours" in caplog.text
