@@ -6,8 +6,8 @@ from urllib.parse import quote
 from django.test import Client
 
 from accounts import api_keys
-from tests.access_table import Page
-from tests.test_access_matrix import APIS, PAGES, ROUTES, World, ask, world
+from tests.access_table import ROUTES, Page
+from tests.test_access_matrix import APIS, PAGES, World, ask, world
 
 __all__ = ["world"]
 

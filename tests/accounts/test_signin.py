@@ -34,7 +34,7 @@ def test_the_session_gets_a_new_key(client: Client, alice: User) -> None:
     session = client.session
     session["planted"] = True
     session.save()
-    planted = session.session_key
+    planted = str(session.session_key)
     try_to_sign_in(client, alice.email, PASSWORD)
     assert client.session.session_key != planted
     assert not SessionStore().exists(planted)
