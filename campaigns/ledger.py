@@ -44,6 +44,8 @@ WHERE d.month = due.month AND d.run_id = due.run_id AND d.subscription_id = due.
 RETURNING d.subscription_id, d.state, d.reason, d.attempts
 """
 
+# The range bounds what is read while the database knows nothing yet of a new month's rows: it takes
+# the run for a small one then, and would read all of it for every window.
 RECORD = """
 UPDATE campaigns_delivery AS d
 SET state = o.state, reason = o.reason, status_code = o.status_code,
@@ -51,7 +53,8 @@ SET state = o.state, reason = o.reason, status_code = o.status_code,
     settled_at = CASE WHEN o.state = 0 THEN NULL ELSE %s END
 FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
     AS o (subscription_id, state, reason, status_code, location, not_before)
-WHERE d.month = %s AND d.run_id = %s AND d.subscription_id = o.subscription_id AND d.state = 1
+WHERE d.month = %s AND d.run_id = %s AND d.subscription_id BETWEEN %s AND %s
+    AND d.subscription_id = o.subscription_id AND d.state = 1
 RETURNING d.state
 """
 
@@ -125,6 +128,8 @@ def record(lease: Lease, results: Sequence[Result]) -> list[Delivery.State]:
                 [r.not_before for r in results],
                 lease.month,
                 lease.run_id,
+                lease.first,
+                lease.last,
             ],
         )
         return [Delivery.State(row[0]) for row in cursor.fetchall()]

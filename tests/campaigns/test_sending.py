@@ -193,6 +193,23 @@ def test_a_sender_that_was_fenced_off_neither_claims_nor_records(site: Site) -> 
     check_books(run)
 
 
+def test_a_record_touches_the_rows_of_its_own_batch_only(site: Site, settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    first, second = device(site, "a"), device(site, "b")
+    run = starting.start(make_campaign(site))
+    planning.plan(run.pk)
+    one, two = (leases.take(batch.pk) for batch in Batch.objects.order_by("pk"))
+    assert one is not None
+    assert two is not None
+    assert sending.claim_window(one) is not None
+    assert sending.claim_window(two) is not None
+    both = [ledger.Result(of.pk, Delivery.State.ACCEPTED) for of in (first, second)]
+    sending.record_window(one, both, {})
+    assert row(first).state == Delivery.State.ACCEPTED
+    assert row(second).state == Delivery.State.SENDING
+    check_books(run)
+
+
 def test_a_zombie_that_wakes_up_after_its_window_was_given_up_stops(site: Site) -> None:
     device(site, "a")
     run = starting.start(make_campaign(site))
