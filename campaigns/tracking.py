@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from campaigns import tokens
@@ -24,7 +24,6 @@ class Receipt(StrEnum):
     DISMISSED = "dismissed"
 
 
-@transaction.atomic
 def receive(token: str, receipt: Receipt) -> bool:
     """Note a receipt; whether it was new. Forged, foreign, late or repeated ones change nothing.
 
@@ -34,6 +33,12 @@ def receive(token: str, receipt: Receipt) -> bool:
         key = tokens.read(token)
     except tokens.BadToken:
         return False
+    # Asked without a lock: who repeats a receipt for ever holds up no sender.
+    return _open(key, receipt).exists() and _count(key, receipt)
+
+
+@transaction.atomic
+def _count(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
     # The batch before its rows: the order in which senders lock them.
     batches = Batch.objects.filter(run_id=key.run_id, first__lte=key.subscription_id)
     batch = batches.select_for_update().order_by("-first").values_list("pk").first()
@@ -46,16 +51,16 @@ def receive(token: str, receipt: Receipt) -> bool:
 
 
 def _note(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
-    now = timezone.now()
-    column = f"{receipt}_at"
+    return _open(key, receipt).update(**{f"{receipt}_at": timezone.now()}) == 1
+
+
+def _open(key: tokens.DeliveryKey, receipt: Receipt) -> QuerySet[Delivery]:
+    """The row of a token while it may still take this receipt."""
     # A browser may close a notification that was clicked, and report that too.
     unclicked = {"clicked_at": None} if receipt == Receipt.DISMISSED else {}
-    return (
-        Delivery.objects.filter(
-            **key._asdict(),
-            **{column: None} | unclicked,
-            state__in=SENT,
-            sent_at__gt=now - timedelta(days=RECEIPT_DAYS),
-        ).update(**{column: now})
-        == 1
+    return Delivery.objects.filter(
+        **key._asdict(),
+        **{f"{receipt}_at": None} | unclicked,
+        state__in=SENT,
+        sent_at__gt=timezone.now() - timedelta(days=RECEIPT_DAYS),
     )

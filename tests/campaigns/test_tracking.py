@@ -7,6 +7,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from campaigns import planning, reports, sending, starting, tokens
 from campaigns.models import Batch, Delivery, Run
@@ -53,6 +54,18 @@ def test_closing_after_a_click_is_no_dismissal() -> None:
     receive(token, Receipt.CLICKED)
     assert not receive(token, Receipt.DISMISSED)
     assert counted(run) == (1, 1, 0)
+
+
+@pytest.mark.django_db
+def test_a_repeated_receipt_takes_no_lock(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    _run, token = sent()
+    for receipt in Receipt:
+        receive(token, receipt)
+        with django_assert_num_queries(1) as asked:
+            receive(token, receipt)
+        assert "FOR UPDATE" not in asked.captured_queries[0]["sql"]
 
 
 @pytest.mark.django_db
