@@ -108,6 +108,8 @@ def push_service() -> Role:
     command = [
         *(sys.executable, "-m", "demo.pushservice", "--bind", push_host()),
         *("--port", str(settings.PUSH_PORT), "--data", str(settings.VAR_DIR / "pushservice")),
+        *("--beckon", settings.PUBLIC_URL, "--shop", shop_url()),
+        *("--site-key-file", str(settings.VAR_DIR / "demo_site_key")),
     ]
     ready = partial(answers, push_host(), settings.PUSH_PORT, "/")
     return Role("push service", command, stop_seconds=5, stop_turn=2, is_ready=ready)

@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from demo.pushservice.register import Suggestions
 from demo.pushservice.run import builder
 from demo.serving import StartError, serve
 
@@ -22,8 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--receipts-per-second", type=float, default=300.0, help="most that virtual browsers report"
     )
+    parser.add_argument("--beckon", default="", help="where Beckon answers, for the page's form")
+    parser.add_argument("--shop", default="", help="the shop's origin, for the page's form")
+    parser.add_argument("--site-key-file", type=Path, help="the shop's site key, for the form")
     given = parser.parse_args(arguments)
-    build = builder(given.data, url=given.url, rate=max(given.receipts_per_second, 0.1))
+    suggestions = Suggestions(given.beckon, given.shop, given.site_key_file)
+    rate = max(given.receipts_per_second, 0.1)
+    build = builder(given.data, url=given.url, rate=rate, suggestions=suggestions)
     try:
         asyncio.run(serve(build, "Sandbox push service", given.bind, given.port))
     except StartError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +28,24 @@ AGENTS = {
     "safari-iphone": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
 }
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """What the page's form for a new virtual browser is filled with, as far as it is known."""
+
+    beckon: str = ""
+    shop: str = ""
+    site_key_file: Path | None = None
+
+    def now(self) -> dict[str, str]:
+        """By field. The file may appear later, so it is read every time."""
+        key = ""
+        if self.site_key_file:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                key = self.site_key_file.read_text("utf-8").strip()
+        fields = {"beckon": self.beckon, "origin": self.shop, "site_key": key}
+        return {name: value for name, value in fields.items() if value}
 
 
 class RegisterError(Exception):
@@ -71,13 +92,20 @@ async def register(
             "language": language or "en",
             "timezone": timezone or "UTC",
             "page": origin + "/",
-            "prompt": None,
+            "prompt": _agreed(config),
             "install": str(uuid.uuid4()),
             "key": key,
         }
         answer = await _ask(session, "POST", f"{beckon}/push/{site_key}/subscriptions/", body)
     device.subscription_id = str(answer.get("id", ""))
     return device
+
+
+def _agreed(config: dict[str, Any]) -> int | None:
+    """The version of the prompt to which the virtual browser says yes, if the site has one."""
+    prompt = config.get("prompt")
+    version = prompt.get("version") if isinstance(prompt, dict) else None
+    return version if isinstance(version, int) else None
 
 
 async def _ask(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from demo.pushservice.register import Suggestions
 from demo.pushservice.service import Service
 from demo.pushservice.virtual import Reporter
 from demo.pushservice.web import build, hosts_of
@@ -21,6 +22,7 @@ def builder(
     url: str = "",
     rate: float = 300.0,
     built: Callable[[Service], None] = lambda service: None,
+    suggestions: Suggestions | None = None,
 ) -> Callable[[str], web.Application]:
     """What makes the application once its origin is known. `url` replaces that origin, `rate` is
     the most reports a second. StartError if the data folder cannot be used."""
@@ -33,7 +35,8 @@ def builder(
         except (OSError, sqlite3.Error) as error:
             raise StartError(f"The data folder {data} cannot be used: {error}.") from None
         built(service)
-        return build(service, Reporter(service, rate=rate), hosts_of(origin))
+        reporter = Reporter(service, rate=rate)
+        return build(service, reporter, hosts_of(origin), suggestions or Suggestions())
 
     return make
 

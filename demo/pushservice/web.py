@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from demo.pushservice.faults import FaultError, parse
 from demo.pushservice.model import Device, Kind, Message, State, subscription
-from demo.pushservice.register import RegisterError, register
+from demo.pushservice.register import RegisterError, Suggestions, register
 from demo.pushservice.service import Service
 from demo.pushservice.vapid import normal_key
 from demo.pushservice.virtual import EVENTS, Habits, Reporter, make_device, make_devices
@@ -269,7 +269,9 @@ class Api:
 REGISTER_FIELDS = ("beckon", "site_key", "origin", "name", "agent", "language", "timezone")
 
 
-def build(service: Service, reporter: Reporter, hosts: set[str]) -> web.Application:
+def build(
+    service: Service, reporter: Reporter, hosts: set[str], suggestions: Suggestions
+) -> web.Application:
     """The whole application; its background tasks run while it is served."""
     api, browsers = Api(service, reporter, hosts), Browsers(service)
 
@@ -280,6 +282,10 @@ def build(service: Service, reporter: Reporter, hosts: set[str]) -> web.Applicat
             STATIC / "index.html",
             headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"},
         )
+
+    async def suggested(request: web.Request) -> web.Response:
+        """`GET /suggestions`: what the form for a virtual browser is filled with."""
+        return web.json_response(suggestions.now())
 
     app = web.Application(middlewares=[api.guard], client_max_size=1 << 20)
     route = app.router
@@ -294,6 +300,7 @@ def build(service: Service, reporter: Reporter, hosts: set[str]) -> web.Applicat
     route.add_delete("/devices/{token}", api.remove)
     route.add_post("/messages/{id}/{event}", api.event)
     route.add_post("/browsers", api.browser)
+    route.add_get("/suggestions", suggested)
     route.add_get("/log", api.log)
     route.add_get("/counters", api.counters)
     route.add_get("/misbehave", api.faults)

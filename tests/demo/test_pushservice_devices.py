@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from demo.pushservice.register import Suggestions
 from demo.pushservice.run import running
 from demo.pushservice.service import Service
 from demo.pushservice.vapid import normal_key
@@ -225,8 +226,28 @@ def test_subscribes_as_the_snippet_would(
     assert "iPhone" in headers["User-Agent"]
     assert body["key"] == sender.key
     assert body["subscription"] == answer.json()["subscription"]
+    assert body["prompt"] is None
     assert sender.post(body["subscription"], text(receiver)).status == 201
     wait_for(lambda: receiver.bodies("/push/events/"), "the receipt")
+
+
+def test_says_yes_to_the_prompt_of_the_site(
+    sender: Sender, receiver: Receiver, shop: dict[str, str]
+) -> None:
+    config = {"key": sender.key, "prompt": {"version": 3, "title": "Hear from us?"}}
+    receiver.answers["/push/site/config.json"] = (200, config)
+    assert sender.control("POST", "/browsers", shop).status == 201
+    assert receiver.requests[-1][3]["prompt"] == 3
+
+
+def test_suggests_what_is_known_of_the_demo(tmp_path: Path, sender: Sender) -> None:
+    assert sender.control("GET", "/suggestions").json() == {}
+    file = tmp_path / "demo_site_key"
+    suggestions = Suggestions("http://127.0.0.1:9000", "http://127.0.0.1:9001", file)
+    known = {"beckon": "http://127.0.0.1:9000", "origin": "http://127.0.0.1:9001"}
+    assert suggestions.now() == known
+    file.write_text("kq3J\n")
+    assert suggestions.now() == known | {"site_key": "kq3J"}
 
 
 @pytest.mark.parametrize(

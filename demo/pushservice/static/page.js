@@ -250,9 +250,9 @@ function remembered() {
   }
 }
 
-function prefill() {
+async function prefill() {
   const asked = Object.fromEntries(new URLSearchParams(location.search));
-  const values = { ...remembered(), ...asked };
+  const values = { ...remembered(), ...(await ask("GET", "/suggestions")), ...asked };
   KEPT.forEach((name) => {
     if (values[name]) makeForm.elements[name].value = values[name];
   });
@@ -347,5 +347,5 @@ function listen() {
 tick();
 setInterval(tick, 5000);
 prepareFaults(() => chosen);
-prefill();
+quietly(prefill());
 listen();
