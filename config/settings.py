@@ -292,14 +292,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Served straight from static/ by finders: nothing to collect on a first start.
-WHITENOISE_USE_FINDERS = True
+# Only our own: no page shows what the libraries bring for theirs.
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+# `up` collects and compresses them; where it has not (tests), they come from static/ as they are.
+WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "css").is_dir()
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0 if DEBUG else 300
 WHITENOISE_ALLOW_ALL_ORIGINS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"

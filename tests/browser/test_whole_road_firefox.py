@@ -12,7 +12,6 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,4 +128,22 @@ def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     assert {name: said[name] for name in expected} == expected
     firefox.open(f"{web}/sites/{site_id}/campaigns/{campaign_id}/")
     assert "It adds up" in firefox.run("return document.body.textContent")
-    assert Path(up.env["VAR_DIR"]).exists()
+    weigh(firefox, "report", limit=320_000)
+    for page, limit in (("", 320_000), ("campaigns/", 200_000), ("people/", 200_000)):
+        firefox.open(f"{web}/sites/{site_id}/{page}")
+        weigh(firefox, page.strip("/") or "overview", limit=limit)
+    compressed = {"Accept-Encoding": "gzip"}
+    snippet = urllib.request.Request(f"{web}/static/push/snippet.js", headers=compressed)
+    with urllib.request.urlopen(snippet) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert len(answer.read()) <= 3_072
+
+
+def weigh(firefox: Firefox, page: str, *, limit: int) -> None:
+    """Print and hold what a page and all that it loads come to, as compressed bytes."""
+    size = firefox.run(
+        """const of = ["navigation", "resource"].flatMap(t => performance.getEntriesByType(t));
+           return of.reduce((sum, one) => sum + one.encodedBodySize, 0);"""
+    )
+    print(f"\n{page}: {size:,} of {limit:,} bytes compressed.", file=sys.__stdout__)
+    assert 0 < size <= limit
