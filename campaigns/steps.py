@@ -10,6 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns.models import Message
 from campaigns.readiness import Standing, Step
 
 
@@ -34,6 +35,11 @@ def reach(people: int, devices: int) -> str:
     return _("%(devices)s of %(people)s") % {"devices": of, "people": persons}
 
 
+def message_line(message: Message) -> str:
+    """Its title, or that there is none."""
+    return message.title or _("Nothing written yet")
+
+
 def time_line(standing: Standing) -> str:
     """ "Thu 26 Nov 18:00 Oslo", or that it goes out when somebody says so."""
     if standing.due is None:
@@ -46,7 +52,7 @@ def time_line(standing: Standing) -> str:
 def steps(standing: Standing, current: Step) -> list[Shown]:
     """All four, the current one marked, the others done or in need of attention."""
     line = {
-        Step.MESSAGE: standing.message.title or _("Nothing written yet"),
+        Step.MESSAGE: message_line(standing.message),
         Step.AUDIENCE: reach(standing.people, standing.devices),
         Step.SCHEDULE: time_line(standing),
         Step.REVIEW: _("Who gets it, what and when"),

@@ -24,7 +24,7 @@ from campaigns.forms import MessageForm, ScheduleForm, wall_of
 from campaigns.models import Campaign, Run
 from campaigns.readiness import Standing, Step
 from campaigns.starting import Refused
-from campaigns.steps import number, reach, steps
+from campaigns.steps import message_line, number, reach, steps
 
 NEXT = {Step.MESSAGE: Step.AUDIENCE, Step.AUDIENCE: Step.SCHEDULE, Step.SCHEDULE: Step.REVIEW}
 
@@ -141,6 +141,7 @@ def autosaved(form: MessageForm, *, saved: bool) -> dict[str, Any]:
         "saved": saved,
         "at": campaign.updated_at.isoformat(),
         "name": campaign.name,
+        "line": message_line(form.message),
         "opens": payload.opens(form.message) if form.message.url else "",
         "size": payload.size(form.message, campaign.site),
         "errors": {name: [str(text) for text in texts] for name, texts in form.errors.items()},

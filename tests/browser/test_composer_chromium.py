@@ -134,6 +134,7 @@ def test_previews_and_bytes_follow_as_one_types_and_the_draft_is_saved(
     expect(page.locator("h1")).to_have_text("Winter: ä & co")
     expect(page.locator("[data-opens-address]")).to_contain_text("utm_campaign=winter-%C3%A4-co")
     saved(page)
+    expect(page.locator("#stepper [aria-current]")).to_contain_text("Down at 20 %")
     message = Message.objects.get()
     assert message.title == "Down at 20 %"
     assert message.actions == [{"title": "To the shop", "url": "https://shop.example/sale"}]

@@ -237,6 +237,7 @@ def test_saving_by_itself_answers_in_json(client: Client, campaign: Campaign) ->
     assert (said["saved"], said["name"]) == (True, "Winter layers")
     assert set(said["errors"]) == {"image"}
     assert said["opens"] == "https://shop.example/down"
+    assert said["line"] == "Down at 20 %"
     assert said["size"] == readiness.Standing(campaign).size
     starting.start(campaign)
     assert client.post(at(campaign, "message"), WORDS, headers=quiet).status_code == 409

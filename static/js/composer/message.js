@@ -110,6 +110,7 @@ const marks = () => {
 const answered = (answer) => {
   refused = answer.errors;
   marks();
+  document.querySelector("#stepper [aria-current] .caption").textContent = answer.line;
 };
 
 form.addEventListener("input", (event) => {
