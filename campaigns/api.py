@@ -266,7 +266,8 @@ class CampaignDetail(GenericAPIView[Campaign]):
     @extend_schema(operation_id="campaigns_delete", responses={204: None})
     def delete(self, request: Request, campaign_id: UUID) -> Response:
         """Delete a draft; 409 for what is no draft."""
-        attempt(drafting.delete, campaign_of(request, campaign_id))
+        campaign = campaign_of(request, campaign_id)
+        attempt(drafting.delete, campaign, by_name=name_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -286,7 +287,7 @@ class CampaignStart(GenericAPIView[Campaign]):
                 wall = scheduling.parse_wall(at, zone)
             except ValueError as error:
                 raise ValidationError({"at": [str(error)]}) from error
-            attempt(starting.schedule, campaign, wall, zone)
+            attempt(starting.schedule, campaign, wall, zone, by_name=name_of(request))
         else:
             attempt(starting.start, campaign, by_name=name_of(request))
         return Response(CampaignSerializer(campaign).data)

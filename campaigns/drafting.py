@@ -162,7 +162,7 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
 
 
 @transaction.atomic
-def delete(campaign: Campaign, *, by: User | None = None) -> None:
+def delete(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
     """Remove a draft with its tests. Refused for what is no draft, or while a test is going out."""
     if editable(campaign).state != Campaign.State.DRAFT:
         raise Refused(_("Only a draft can be deleted. Unschedule it first."))
@@ -171,7 +171,9 @@ def delete(campaign: Campaign, *, by: User | None = None) -> None:
         raise Refused(_("A test of it is still going out. Try again in a moment."))
     Delivery.objects.filter(run__in=runs).delete()
     runs.delete()
-    audit.record("campaign.deleted", site=campaign.site, actor=by, target=campaign.name)
+    audit.record(
+        "campaign.deleted", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
+    )
     campaign.delete()
     campaign.audience.delete()
 

@@ -99,7 +99,14 @@ def send_test(campaign: Campaign, user: User) -> Run:
     return _new_run(campaign, Run.Kind.TEST, user, "")
 
 
-def schedule(campaign: Campaign, wall: datetime, zone: str, *, by: User | None = None) -> None:
+def schedule(
+    campaign: Campaign,
+    wall: datetime,
+    zone: str,
+    *,
+    by: User | None = None,
+    by_name: str = "",
+) -> None:
     """Schedule for a naive wall time in a named zone. Refused in the past or once started."""
     moment = scheduling.instant(wall, zone)
     if moment <= timezone.now():
@@ -119,6 +126,7 @@ def schedule(campaign: Campaign, wall: datetime, zone: str, *, by: User | None =
         "campaign.scheduled",
         site=campaign.site,
         actor=by,
+        actor_name=by_name,
         target=campaign.name,
         at=moment.isoformat(),
     )

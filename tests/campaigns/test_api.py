@@ -162,6 +162,13 @@ def test_cancel_and_delete(site: Site, call: Call) -> None:
     draft = call("post", "", DRAFT).json()["id"]
     assert call("delete", f"{draft}/").status_code == 204
     assert call("get", f"{draft}/").status_code == 404
+    acts = AuditEvent.objects.filter(action__startswith="campaign.")
+    assert {act.action for act in acts} == {
+        "campaign.scheduled",
+        "campaign.cancelled",
+        "campaign.deleted",
+    }
+    assert all(act.actor_name.startswith("API key") for act in acts)
 
 
 def test_starting_without_a_title_is_a_409_with_the_reason(call: Call) -> None:
