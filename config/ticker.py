@@ -17,11 +17,13 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
+from accounts.session_store import SessionStore
 from campaigns import finishing, jobs, overview, starting
 
 LOCK = 0x426B_7469  # any number that nothing else here locks
 TICK_SECONDS = 1.0
 SWEEP_EVERY = 15  # ticks
+PURGED_KEY, PURGE_EVERY = "ticker:purged", 24 * 3600  # seconds
 log = logging.getLogger("beckon.ticker")
 
 
@@ -38,9 +40,13 @@ def tick(number: int) -> None:
 
 
 def sweep() -> None:
-    """Let the queue notice jobs whose worker died, so that their ids are free again."""
+    """Let the queue notice jobs whose worker died, so that their ids are free again; and once a
+    day, let sessions go that ended."""
     for name in settings.RQ_QUEUES:
         clean_registries(django_rq.get_queue(name))
+    # A restart or an emptied Redis makes it more than once a day, which does no harm.
+    if cache.add(PURGED_KEY, value=True, timeout=PURGE_EVERY):
+        SessionStore.clear_expired()
 
 
 def leading() -> bool:

@@ -1,14 +1,17 @@
 import os
 import signal
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 import time_machine
 from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from campaigns import starting
 from campaigns.models import Campaign, Run
@@ -65,6 +68,18 @@ def test_it_runs_until_it_is_told_to_stop_and_waits_out_a_fault(
 def test_the_sweeper_visits_every_queue() -> None:
     ticker.sweep()
     assert set(settings.RQ_QUEUES) == {"plan", "send", "default"}
+
+
+def test_the_sweeper_lets_ended_sessions_go_once_a_day() -> None:
+    cache.delete(ticker.PURGED_KEY)
+    now = timezone.now()
+    for key, end in (("ended", now - timedelta(days=1)), ("open", now + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=end)
+    ticker.sweep()
+    assert [row.session_key for row in Session.objects.all()] == ["open"]
+    Session.objects.update(expire_date=now - timedelta(days=1))
+    ticker.sweep()
+    assert Session.objects.count() == 1
 
 
 def wait_until(condition: object, seconds: float = 5.0) -> None:
