@@ -165,7 +165,7 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
 def delete(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
     """Remove a draft with its tests. Refused for what is no draft, or while a test is going out."""
     if editable(campaign).state != Campaign.State.DRAFT:
-        raise Refused(_("Only a draft can be deleted. Unschedule it first."))
+        raise Refused(_("Only a draft can be deleted. Take it back to draft first."))
     runs = Run.objects.filter(campaign=campaign)
     if runs.filter(state__in=(Run.State.PLANNING, Run.State.RUNNING)).exists():
         raise Refused(_("A test of it is still going out. Try again in a moment."))

@@ -133,7 +133,7 @@ def test_report_changes_in_place_and_moves_no_button(
     page.locator(".equation").get_by_text("600").first.wait_for()
     expect(page).to_have_title("60% · Goes now · Beckon")
     assert page.evaluate("window.mark === document.querySelector('.page-actions button')")
-    assert page.get_by_role("button", name="Unschedule").count() == 0
+    assert page.get_by_role("button", name="Back to draft").count() == 0
     assert page.get_by_role("button", name="Cancel", exact=True).is_visible()
     assert "settled" in (page.locator("#spoken").text_content() or "")
 

@@ -193,7 +193,7 @@ def test_scheduled_says_when_and_what(site: Site, bob: Client) -> None:
     said = text(bob.get(reverse("campaigns:report", args=[site.pk, campaign.pk])))
     assert "Goes out" in said and "Oslo" in said
     assert "Winter layers" in said and "Nobody would get it as things are." in said
-    assert "Unschedule" in said and "Cancel before it goes out?" in said
+    assert "Back to draft" in said and "Cancel before it goes out?" in said
     starting.cancel(campaign)
     said = text(bob.get(reverse("campaigns:report", args=[site.pk, campaign.pk])))
     assert "Nothing was sent to anybody." in said
