@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.browser.firefox import Firefox, wait_for
-from tests.test_up import ROOT, Up, environment, free_ports
+from tests.running import ROOT, Up, environment, free_ports
 
 pytestmark = [pytest.mark.firefox, pytest.mark.xdist_group("up")]
 
@@ -68,10 +68,8 @@ def press(firefox: Firefox, words: str) -> None:
     firefox.click("[data-test-here]")
 
 
-def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
-    link = up.wait_for("/signin/").split()[-1]
-    web, shop = (f"http://127.0.0.1:{up.env[name]}" for name in ("WEB_PORT", "SHOP_PORT"))
-
+def make_the_demo_site(firefox: Firefox, link: str) -> str:
+    """Begin with the printed link; the id of the demo shop's site."""
     firefox.open(link)
     firefox.type("[name=email]", "marit@example.com")
     firefox.type("[name=name]", "Marit Kvam")
@@ -81,28 +79,35 @@ def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     firefox.click("form .btn-primary")
     firefox.wait("return location.pathname === '/sites/new/'")
     press(firefox, "Set up the demo shop")
-    site_id = firefox.wait(
-        "return /sites\\/([0-9a-f-]{36})\\/install/.exec(location.pathname)?.[1]"
-    )
+    return str(firefox.wait(r"return /([0-9a-f-]{36})\/install/.exec(location.pathname)?.[1]"))
 
+
+def say_yes_twice(firefox: Firefox, shop: str) -> None:
+    """Answer the shop's own prompt, then the browser's."""
     firefox.open(f"{shop}/?beckon=ask")
     firefox.click_inside("beckon-prompt", ".yes")
     firefox.answer_prompt("allow")
     firefox.wait("return window.beckon.state === 'subscribed'")
-    firefox.open(f"{web}/sites/{site_id}/people/")
-    firefox.wait(
-        """if (document.body.textContent.includes("Firefox")) return true;
-           location.reload(); return false;"""
-    )
 
-    firefox.open(f"{web}/sites/{site_id}/campaigns/new/")
+
+def compose_and_send(firefox: Firefox, site: str, opens: str) -> str:
+    """Through all four steps; the campaign's id."""
+    firefox.open(f"{site}campaigns/new/")
     firefox.wait("return location.pathname.endsWith('/message/')")
-    campaign_id = firefox.run("return location.pathname.split('/')[4]")
-    firefox.type("[name=title]", TITLE)
-    firefox.type("[name=body]", TEXT)
-    firefox.type("[name=url]", f"{shop}/?from=push")
+    campaign_id = str(firefox.run("return location.pathname.split('/')[4]"))
+    for name, words in (("title", TITLE), ("body", TEXT), ("url", opens)):
+        firefox.type(f"[name={name}]", words)
     for words in ("Next: audience", "Next: schedule", "Next: review", "Send now to 1 device"):
         press(firefox, words)
+    return campaign_id
+
+
+def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
+    web, shop = (f"http://127.0.0.1:{up.env[name]}" for name in ("WEB_PORT", "SHOP_PORT"))
+    site_id = make_the_demo_site(firefox, up.wait_for("/signin/").split()[-1])
+    site = f"{web}/sites/{site_id}/"
+    say_yes_twice(firefox, shop)
+    campaign_id = compose_and_send(firefox, site, f"{shop}/?from=push")
 
     alert = firefox.wait_for_alert(TITLE, seconds=30)
     assert alert["body"] == TEXT
@@ -114,29 +119,34 @@ def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     assert "utm_source=beckon" in opened
 
     key = manage(up, "createapikey", "--site", site_id, "--scope", "all")["key"]
-    request = urllib.request.Request(
-        f"{web}/api/v1/campaigns/{campaign_id}/report/", headers={"Authorization": f"Bearer {key}"}
-    )
-
-    def report() -> dict[str, Any] | None:
-        with urllib.request.urlopen(request) as answer:
-            said: dict[str, Any] = json.load(answer)
-        return said if said["clicked"] and said["state"] == "finished" else None
-
-    said = wait_for(report, "the click in the report")
+    report = f"{web}/api/v1/campaigns/{campaign_id}/report/"
+    said = wait_for(lambda: clicked(report, key), "the click in the report")
     expected = {"audience": 1, "accepted": 1, "displayed": 1, "clicked": 1, "dismissed": 0}
     assert {name: said[name] for name in expected} == expected
-    firefox.open(f"{web}/sites/{site_id}/campaigns/{campaign_id}/")
+
+    for page, limit in (("", 320_000), ("campaigns/", 200_000), ("people/", 200_000)):
+        firefox.open(site + page)
+        weigh(firefox, page.strip("/") or "overview", limit=limit)
+    firefox.open(f"{site}campaigns/{campaign_id}/")
     assert "It adds up" in firefox.run("return document.body.textContent")
     weigh(firefox, "report", limit=320_000)
-    for page, limit in (("", 320_000), ("campaigns/", 200_000), ("people/", 200_000)):
-        firefox.open(f"{web}/sites/{site_id}/{page}")
-        weigh(firefox, page.strip("/") or "overview", limit=limit)
-    compressed = {"Accept-Encoding": "gzip"}
-    snippet = urllib.request.Request(f"{web}/static/push/snippet.js", headers=compressed)
-    with urllib.request.urlopen(snippet) as answer:
+
+
+def test_a_customers_page_loads_the_snippet_compressed(up: Up) -> None:
+    url = f"http://127.0.0.1:{up.env['WEB_PORT']}/static/push/snippet.js"
+    wait_for(lambda: up.get("WEB_PORT", "/healthz") == 200, "an answer")
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
         assert len(answer.read()) <= 3_072
+
+
+def clicked(report: str, key: str) -> dict[str, Any] | None:
+    """The finished campaign's report once it counts a click."""
+    request = urllib.request.Request(report, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request) as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said if said["clicked"] and said["state"] == "finished" else None
 
 
 def weigh(firefox: Firefox, page: str, *, limit: int) -> None:
