@@ -134,6 +134,12 @@ def test_percent() -> None:
     assert beckon.percent(0.03251, 2) == "3.25%"
     assert beckon.percent(None) == "·"
     assert beckon.percent_of(214, 1000) == "21.4%"
+    assert beckon.percent_of(27, 9077) == "0.3%"
+    assert (beckon.percent(0.99994), beckon.percent(1), beckon.percent(0)) == (
+        "99.9%",
+        "100.0%",
+        "0.0%",
+    )
     assert beckon.percent_of(1, 0) == "·"
     assert beckon.percent_of(None, 5) == "·"
 

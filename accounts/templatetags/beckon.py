@@ -88,11 +88,17 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     places = 0 if isinstance(value, int) or float(value).is_integer() else 1
+    # Rounded here: number_format only cuts.
+    value = round(value, places)
     return number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True)
 
 
 def in_percent(ratio: float, places: int) -> str:
-    digits = number_format(ratio * 100, decimal_pos=places, use_l10n=True, force_grouping=True)
+    """Rounded, but never up to 100%: that means all of them. number_format would only cut."""
+    value = round(ratio * 100, places)
+    if ratio < 1 <= value / 100:
+        value -= 10**-places
+    digits = number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True)
     return _("%(number)s%%") % {"number": digits}
 
 
