@@ -11,6 +11,7 @@ from pathlib import Path
 import django_rq
 import pytest
 from django.conf import settings
+from rq import Worker
 from rq.job import JobStatus
 
 from config.embedded import processes
@@ -45,6 +46,17 @@ def test_jobs_of_every_queue_are_run(worker: subprocess.Popen[bytes], tmp_path: 
     assert processes.wait_for(lambda: all(place.exists() for place in places), 60)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_that_redis_forgot_is_counted_again(tmp_path: Path) -> None:
+    queue = django_rq.get_queue("send")
+    assert processes.wait_for(lambda: Worker.count(connection=queue.connection) == 1, 60)
+    queue.connection.flushdb()
+    queue.enqueue("os.mkdir", str(tmp_path / "made"))
+    assert processes.wait_for(lambda: Worker.count(connection=queue.connection) == 1, 60)
+    [found] = Worker.all(connection=queue.connection)
+    assert found.last_heartbeat is not None
 
 
 def test_a_job_that_takes_too_long_does_not_hold_up_the_stop(

@@ -11,8 +11,10 @@ import django_rq
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
+from redis.client import Pipeline
 from rq import Worker
 from rq.serializers import JSONSerializer
+from rq.worker_registration import register
 
 # Loaded here once rather than in each job's process.
 from campaigns import jobs
@@ -44,6 +46,11 @@ class DrainingWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
         signal.signal(signal.SIGTERM, lambda _number, _frame: jobs.told_to_stop.set())
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Also put itself back on the list of workers, which an emptied Redis has forgotten."""
+        super().heartbeat(timeout, pipeline)  # type: ignore[no-untyped-call]
+        register(self, pipeline)
 
     def give_up(self) -> None:
         if self.horse_pid:
