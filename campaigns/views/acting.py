@@ -103,7 +103,8 @@ def unschedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 @require_POST
 def pause(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     campaign = campaign_of(request.site, campaign_id)
-    reason = _("Paused by %(who)s.") % {"who": request.user}
+    # "Marit K." brings its own full stop.
+    reason = _("Paused by %(who)s.") % {"who": str(request.user).removesuffix(".")}
     return back(
         request,
         campaign,

@@ -37,7 +37,8 @@ const lineSet = (series, colour, last) => ({
   clip: false,
 });
 
-const barSet = (series, colour) => ({
+// Gains and losses stand in one column; parts of each other, such as displayed of accepted, never.
+const barSet = (series, colour, stack) => ({
   label: series.label,
   data: series.values.map((value) => (series.down ? -value : value)),
   backgroundColor: colour,
@@ -45,7 +46,7 @@ const barSet = (series, colour) => ({
   borderSkipped: false,
   barPercentage: 0.86,
   categoryPercentage: 0.86,
-  stack: "one",
+  stack,
 });
 
 // The last moment with a figure: later ones may be still to come.
@@ -54,7 +55,8 @@ const lastIndex = (values) => values.reduce((last, value, index) => (value === n
 const datasets = (data) =>
   data.series.map((series) => {
     const colour = token(series.colour ?? "c1");
-    return data.type === "bars" ? barSet(series, colour) : lineSet(series, colour, lastIndex(series.values));
+    const stack = data.series.some(({ down }) => down) ? "one" : series.label;
+    return data.type === "bars" ? barSet(series, colour, stack) : lineSet(series, colour, lastIndex(series.values));
   });
 
 // An event that explains a dent: a dashed line with its words at the foot.

@@ -49,7 +49,7 @@ class DrainingWorker(Worker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Also put itself back on the list of workers, which an emptied Redis has forgotten."""
-        super().heartbeat(timeout, pipeline)  # type: ignore[no-untyped-call]
+        super().heartbeat(timeout, pipeline)
         register(self, pipeline)
 
     def give_up(self) -> None:
