@@ -154,10 +154,16 @@ def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
 
 @transaction.atomic
 def duplicate(campaign: Campaign, by: User | None) -> Campaign:
-    """A new draft that says the same to the same people; it keeps no time."""
+    """A new draft that says the same to the same people; it keeps no time.
+
+    A utm_campaign that follows the name follows the copy's, so that clicks are told apart.
+    """
     name = _("%(name)s (copy)") % {"name": campaign.name[: LONGEST_NAME - 20]}
     copy = create(campaign.site, by=by, name=name, rule=campaign.audience.rule)
-    Message.objects.filter(campaign=copy).update(**_contents(message_of(campaign)))
+    contents = _contents(message_of(campaign))
+    if contents["utm_campaign"] == utm_of(campaign.name):
+        contents["utm_campaign"] = utm_of(copy.name)
+    Message.objects.filter(campaign=copy).update(**contents)
     return copy
 
 

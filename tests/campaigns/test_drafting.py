@@ -165,6 +165,14 @@ def test_a_copy_says_the_same_to_the_same_people_and_has_no_time(site: Site) -> 
     assert all(getattr(ours, name) == getattr(theirs, name) for name in drafting.CONTENT)
 
 
+def test_the_clicks_of_a_copy_are_told_apart(site: Site) -> None:
+    original = drafting.create(site, by=None, name="Winter layers")
+    copy = drafting.duplicate(original, None)
+    assert drafting.message_of(copy).utm_campaign == "winter-layers-copy"
+    drafting.edit_message(original, {"utm_campaign": "q4"}, None)
+    assert drafting.message_of(drafting.duplicate(original, None)).utm_campaign == "q4"
+
+
 def test_a_draft_is_deleted_with_its_tests(site: Site) -> None:
     campaign = make_campaign(site)
     run = sent_as_test(campaign)
