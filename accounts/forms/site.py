@@ -87,6 +87,9 @@ class SiteForm(SiteModelForm):
         help_text=gettext_lazy(
             "A square picture, 192 pixels or more. It stands in notifications and the prompt."
         ),
+        error_messages={
+            "invalid": gettext_lazy("Write a whole address, such as https://shop.example/icon.png.")
+        },
     )
     default_url = forms.URLField(
         label=gettext_lazy("Default address"),
@@ -94,11 +97,17 @@ class SiteForm(SiteModelForm):
         max_length=1000,
         assume_scheme="https",
         help_text=gettext_lazy("What a notification opens when the campaign does not say."),
+        error_messages={
+            "invalid": gettext_lazy("Write a whole address, such as https://shop.example/sale.")
+        },
     )
 
     class Meta:
         model = Site
         fields = ("name", "origins", "language", "time_zone", "icon_url", "default_url")
+        error_messages = {  # noqa: RUF012
+            "name": {"required": gettext_lazy("Write the name that visitors know the site by.")}
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

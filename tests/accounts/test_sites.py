@@ -78,14 +78,14 @@ def test_saving_nothing_new_records_nothing(as_user: SignedIn, adam: User, site:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("name", "", "required"),
+        ("name", "", "Write the name that visitors"),
         ("origins", "", "Name at least one origin"),
         ("origins", "https://a.example\nb.example", "Line 2, “b.example”"),
         ("language", "xx-nonsense", "Select a valid choice"),
         ("time_zone", "Mars/Base", "Select a valid choice"),
         ("icon_url", "http://shop.example/icon.png", "https only"),
         ("icon_url", "ftp://shop.example/icon.png", "begins with https"),
-        ("default_url", "not an address", "valid URL"),
+        ("default_url", "not an address", "Write a whole address, such as"),
     ],
 )
 def test_a_wrong_setting_is_said_beside_its_field(
