@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.access import SiteRequest, member
+from accounts.bars import Part, in_order
 from accounts.models import Role
 from campaigns import overview, pace, summaries
 from campaigns.models import Campaign
@@ -41,7 +42,11 @@ def index(request: SiteRequest) -> HttpResponse:
     coming = overview.coming(site)
     for campaign in coming:
         campaign.site = site
-    context |= {"last": summaries.of(overview.last(site)), "coming": coming}
+    last = summaries.of(overview.last(site))
+    # The legend names every outcome that a bar shows, and no other.
+    keys = {part.key for row in last for part in row.parts if part.count}
+    legend = in_order(Part(key) for key in keys)
+    context |= {"last": last, "legend": legend, "coming": coming}
     return render(request, "campaigns/overview.html", context)
 
 

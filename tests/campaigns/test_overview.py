@@ -17,7 +17,7 @@ from rq import Worker
 
 from accounts.models import Role, Site
 from campaigns import overview, planning, starting
-from campaigns.models import Batch
+from campaigns.models import Batch, Run
 from config import ticker
 from subscribers import consent
 from subscribers.consent import Circumstances
@@ -115,6 +115,19 @@ def test_page_of_a_site_that_sends(site: Site, bob: Client, address: str) -> Non
     part = bob.get(reverse("campaigns:running", args=[site.pk]))
     assert "Paused by Marit." in text(part) and "Resume" in text(part)
     assert b"data-live" not in part.content
+
+
+def test_the_legend_names_what_the_bars_show(site: Site, bob: Client, address: str) -> None:
+    came(site, 3)
+    drive(starting.start(make_campaign(site)), FakeService())
+    page = bob.get(address).content.decode()
+    assert "swatch-accepted" in page and "swatch-cancelled" not in page
+    stopped = make_campaign(site)
+    planning.plan(starting.start(stopped).pk)
+    starting.cancel(stopped)
+    drive(Run.objects.get(campaign=stopped), FakeService())
+    page = bob.get(address).content.decode()
+    assert "swatch-accepted" in page and "swatch-cancelled" in page
 
 
 @pytest.mark.parametrize(
