@@ -19,14 +19,23 @@ from tests.browser.visitor import SCOPE, Visitor
 pytestmark = pytest.mark.chromium
 
 # The notifications of a registration, as soon as there are so many of them.
-NOTIFICATIONS = """async ([scope, count]) => {
-  const registration = await navigator.serviceWorker.getRegistration(scope);
-  let shown = [];
-  for (const end = Date.now() + 8000; Date.now() < end;) {
-    shown = await registration.getNotifications();
-    if (shown.length === count) break;
+# Chromium forgets a notification that it is asked to list while still putting it on the screen:
+# so wait for the worker's promise first, then ask once.
+COUNT = """() => {
+  self.fulfilled = 0;
+  const {showNotification} = ServiceWorkerRegistration.prototype;
+  ServiceWorkerRegistration.prototype.showNotification = async function (...all) {
+    await showNotification.apply(this, all);
+    self.fulfilled += 1;
+  };
+}"""
+FULFILLED = """async count => {
+  for (const end = Date.now() + 8000; Date.now() < end && self.fulfilled < count;)
     await new Promise(done => setTimeout(done, 20));
-  }
+}"""
+NOTIFICATIONS = """async scope => {
+  const registration = await navigator.serviceWorker.getRegistration(scope);
+  const shown = await registration.getNotifications();
   return shown.map(({title, body, tag, lang, dir, icon, image, badge, silent, actions}) =>
     ({title, body, tag, lang, dir, icon, image, badge, silent,
       actions: actions.map(({action, title}) => ({action, title}))}));
@@ -64,6 +73,8 @@ class Device:
         visitor.subscribe()
         script = f"{shop.shop}{SCOPE}sw.js"
         self.worker: Worker = next(one for one in context.service_workers if one.url == script)
+        self.worker.evaluate(COUNT)
+        self.pushed = 0
 
     def note(self, event: dict[str, Any]) -> None:
         for one in event["registrations"]:
@@ -71,6 +82,7 @@ class Device:
                 self.registrations.append(one["registrationId"])
 
     def push(self, payload: object) -> None:
+        self.pushed += 1
         self.visitor.cdp.send(
             "ServiceWorker.deliverPushMessage",
             {
@@ -81,7 +93,8 @@ class Device:
         )
 
     def shown(self, count: int = 1) -> list[dict[str, Any]]:
-        shown: list[dict[str, Any]] = self.visitor.page.evaluate(NOTIFICATIONS, [SCOPE, count])
+        self.worker.evaluate(FULFILLED, self.pushed)
+        shown: list[dict[str, Any]] = self.visitor.page.evaluate(NOTIFICATIONS, SCOPE)
         assert len(shown) == count, shown
         return shown
 

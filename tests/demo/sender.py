@@ -35,6 +35,9 @@ def ask(method: str, url: str, body: bytes | None, headers: dict[str, str]) -> A
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, dict(error.headers), error.read())
+    except urllib.error.URLError as error:
+        # What the connection said: a reset while the body was still on its way, say.
+        raise error.reason if isinstance(error.reason, OSError) else error from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
