@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from audiences import rules
-from campaigns import finishing, partitions, scheduling
+from campaigns import finishing, partitions, payload, scheduling
 from campaigns.models import Batch, Campaign, Message, Run, month_of
 from subscribers.models import Subscription, TestDevice
 
@@ -38,6 +38,11 @@ def _message_of(campaign: Campaign) -> Message:
     message = campaign.messages.order_by("-version").first()
     if message is None or not message.title or not message.url:
         raise Refused(_("The message has no title or no address to open. Write it first."))
+    # It fitted when it was saved; the site's icon or the limit may have changed since.
+    size, limit = payload.size(message, campaign.site), settings.PAYLOAD_LIMIT
+    if size > limit:
+        sentence = _("The message is %(size)d bytes, and %(limit)d is the most. Shorten it first.")
+        raise Refused(sentence % {"size": size, "limit": limit})
     return message
 
 

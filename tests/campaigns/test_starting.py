@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Site
@@ -47,6 +48,21 @@ def test_starting_without_a_message_is_refused_and_changes_nothing(site: Site) -
     campaign.messages.all().delete()
     with pytest.raises(starting.Refused):
         starting.start(campaign)
+
+
+def test_what_has_become_too_large_is_not_started(site: Site) -> None:
+    campaign = make_campaign(site, message={"body": "a" * 1000})
+    site.icon_url = "https://shop.example/" + "i" * 400
+    site.save()
+    campaign.refresh_from_db()
+    with (
+        override_settings(PAYLOAD_LIMIT=1500),
+        pytest.raises(starting.Refused, match="1500 is the most"),
+    ):
+        starting.start(campaign)
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.DRAFT
+    assert not Run.objects.exists()
 
 
 def test_a_cancelled_campaign_is_not_started(site: Site) -> None:
