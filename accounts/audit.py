@@ -15,6 +15,7 @@ LABELS = {
     "campaign.paused": gettext_lazy("Paused a campaign"),
     "campaign.resumed": gettext_lazy("Resumed a campaign"),
     "campaign.scheduled": gettext_lazy("Scheduled a campaign"),
+    "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
     "campaign.started": gettext_lazy("Started a campaign"),
     "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
     "key.created": gettext_lazy("Made an API key"),

@@ -137,10 +137,11 @@ def schedule(
     )
 
 
-def unschedule(campaign: Campaign) -> None:
+def unschedule(campaign: Campaign, *, by: User | None = None) -> None:
     """Back to a draft; the time that was set stays as a suggestion."""
     if not _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT):
         raise Refused(_("It is not scheduled any more."))
+    audit.record("campaign.unscheduled", site=campaign.site, actor=by, target=campaign.name)
 
 
 @transaction.atomic

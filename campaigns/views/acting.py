@@ -96,7 +96,7 @@ def cancel(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 def unschedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     campaign = campaign_of(request.site, campaign_id)
     done = _("It is a draft again. Nothing goes out until you say so.")
-    return back(request, campaign, lambda: starting.unschedule(campaign), done)
+    return back(request, campaign, lambda: starting.unschedule(campaign, by=request.user), done)
 
 
 @member(Role.MARKETER)

@@ -240,7 +240,7 @@ def set_time(request: SiteRequest, campaign: Campaign, form: ScheduleForm) -> No
         starting.schedule(campaign, wall, zone, by=request.user)
         messages.success(request, _("It is scheduled for the new time."))
     else:
-        starting.unschedule(campaign)
+        starting.unschedule(campaign, by=request.user)
         drafting.set_time(campaign, None)
         messages.warning(
             request, _("It is no longer scheduled. Nothing goes out until you say so.")

@@ -130,6 +130,7 @@ def test_unscheduling_keeps_the_time_as_a_suggestion(site: Site) -> None:
     starting.unschedule(campaign)
     assert campaign.state == Campaign.State.DRAFT
     assert campaign.scheduled_wall == datetime(2099, 1, 1, 9, 0, tzinfo=UTC)
+    assert AuditEvent.objects.filter(action="campaign.unscheduled").exists()
     with pytest.raises(starting.Refused):
         starting.unschedule(campaign)
 
