@@ -17,7 +17,6 @@ LABELS = {
     "campaign.scheduled": gettext_lazy("Scheduled a campaign"),
     "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
     "campaign.started": gettext_lazy("Started a campaign"),
-    "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
     "key.created": gettext_lazy("Made an API key"),
     "key.revoked": gettext_lazy("Revoked an API key"),
     "member.invitation_revoked": gettext_lazy("Withdrew an invitation"),
