@@ -31,7 +31,7 @@ test: env-dev
 lint: env-dev
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@git ls-files '*.html' | xargs -r $(PY) -m djade --check --target-version 5.2
+	@git ls-files '*.html' | xargs -r .venv/bin/djade --check --target-version 5.2
 	@$(NO_SERVICES) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 types: env-dev
