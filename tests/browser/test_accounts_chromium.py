@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts import api_keys, members
@@ -94,11 +94,11 @@ def test_a_failed_form_moves_the_focus_to_what_is_wrong(page: Page) -> None:
     page.keyboard.type("alice@example.com")
     page.keyboard.press("Enter")
     page.wait_for_selector(".error-summary")
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    page.wait_for_function("document.activeElement.className === 'error-summary'")
     look(page)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.name") == "password"
+    page.wait_for_function("document.activeElement.name === 'password'")
     assert page.input_value("[name=username]") == "alice@example.com"
 
 
@@ -116,7 +116,7 @@ def test_a_key_is_made_and_revoked_by_keyboard(page: Page, scene: Scene) -> None
     opener.press("Enter")
     look(page)
     page.keyboard.press("Escape")
-    assert opener.evaluate("(button) => button === document.activeElement")
+    expect(opener).to_be_focused()
     opener.press("Enter")
     page.locator("dialog[open] .btn-danger").press("Enter")
     page.wait_for_selector("text=is revoked")

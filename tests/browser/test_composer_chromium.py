@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -15,6 +14,7 @@ from accounts.models import Role, Site, User
 from campaigns import drafting, payload, readiness
 from campaigns.models import Campaign, Message, Run
 from subscribers.models import TestDevice
+from tests.browser.axe import AXE, RULES, RUN_AXE
 from tests.factories import (
     make_campaign,
     make_member,
@@ -25,12 +25,6 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
 
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN_AXE = """
-async (tags) => (await axe.run(document, {runOnly: tags})).violations
-  .map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)
-"""
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><path d="M0 0h2v1H0z"/></svg>'
 STEPS = ("message", "audience", "schedule", "review")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandler
@@ -12,14 +11,9 @@ from django.test import override_settings
 from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, Page, sync_playwright
 
-pytestmark = pytest.mark.chromium
+from tests.browser.axe import AXE, RULES, RUN_AXE
 
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN_AXE = """
-async (tags) => (await axe.run(document, {runOnly: tags})).violations
-  .map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)
-"""
+pytestmark = pytest.mark.chromium
 
 
 class PagesAndStatic(StaticFilesHandler):
@@ -78,10 +72,10 @@ def test_accessible_and_not_wider_than_the_screen(page: Page, theme: str, width:
 
 
 def test_refused_form_takes_the_focus_and_leads_to_the_field(page: Page) -> None:
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    page.wait_for_function("document.activeElement.className === 'error-summary'")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "id_starts"
+    page.wait_for_function("document.activeElement.id === 'id_starts'")
 
 
 def test_theme_is_kept_until_it_is_the_system_s_again(page: Page) -> None:
@@ -110,19 +104,19 @@ def test_dialog_asks_for_proof_and_gives_the_focus_back(page: Page) -> None:
     assert schedule.get_attribute("aria-disabled") == "false"
     field.press("Escape")
     assert dialog.is_hidden()
-    assert page.evaluate("document.activeElement.textContent.trim()") == "Erase"
+    page.wait_for_function("document.activeElement.textContent.trim() === 'Erase'")
 
 
 def test_menu_by_keyboard(page: Page) -> None:
     summary = page.locator("summary[aria-label=More]")
     summary.focus()
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.activeElement.textContent") == "Duplicate"
+    page.wait_for_function("document.activeElement.textContent === 'Duplicate'")
     page.keyboard.press("ArrowUp")
-    assert page.evaluate("document.activeElement.textContent") == "Delete"
+    page.wait_for_function("document.activeElement.textContent === 'Delete'")
     page.keyboard.press("Escape")
     assert page.locator("details[data-menu]").get_attribute("open") is None
-    assert page.evaluate("document.activeElement.ariaLabel") == "More"
+    page.wait_for_function("document.activeElement.ariaLabel === 'More'")
 
 
 def test_menu_closes_by_a_click_elsewhere(page: Page) -> None:
@@ -182,4 +176,4 @@ def test_skip_link_comes_first(page: Page) -> None:
     first.focus()
     assert page.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "content"
+    page.wait_for_function("document.activeElement.id === 'content'")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db.models import F
@@ -20,19 +19,13 @@ from campaigns import finishing, planning, starting
 from campaigns.models import Batch, Campaign, Run
 from subscribers import consent
 from subscribers.models import ConsentRecord
+from tests.browser.axe import AXE, RULES, RUN_AXE
 from tests.campaigns import senders
 from tests.campaigns.engine import drive
 from tests.campaigns.senders import FakeService
 from tests.factories import PUSH_ORIGIN, make_campaign, make_member, make_site, make_subscription
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
-
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN_AXE = """
-async (tags) => (await axe.run(document, {runOnly: tags})).violations
-  .map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)
-"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -193,7 +186,7 @@ def test_unknown_leads_to_its_rows_and_the_filter_keeps_the_focus(
     page.locator("#ledger").get_by_role("link", name="Gone", exact=True).press("Enter")
     expect(rows).to_contain_text("410")
     assert page.url.endswith("?state=gone")
-    assert page.evaluate("document.activeElement.id") == "ledger-filter"
+    page.wait_for_function("document.activeElement.id === 'ledger-filter'")
     page.locator("#ledger-clear").click()
     expect(rows).to_have_count(4)
     assert page.evaluate("window.mark") is True
@@ -222,7 +215,7 @@ def test_overview_pauses_and_looks_further_back(
     page.get_by_role("link", name="90 days").press("Enter")
     page.get_by_text("in 90 days").wait_for()
     assert page.url.endswith("?days=90")
-    assert page.evaluate("document.activeElement.id") == "days-90"
+    page.wait_for_function("document.activeElement.id === 'days-90'")
     assert page.evaluate("window.mark") is True
     page.get_by_role("button", name="Show as table").click()
     expect(page.locator("#chart-reach-table tbody tr")).to_have_count(90)

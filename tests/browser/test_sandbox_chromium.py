@@ -14,18 +14,13 @@ from demo.pushservice.run import running
 from demo.pushservice.service import Service
 from demo.serving import in_thread
 from demo.shop.app import Shop, build
+from tests.browser.axe import AXE, RULES, RUN_AXE
 from tests.browser.firefox import wait_for
 from tests.demo.receiving import Receiver, receiving
 from tests.demo.sender import Sender
 
 pytestmark = pytest.mark.chromium
 
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN_AXE = """
-async (tags) => (await axe.run(document, {runOnly: tags})).violations
-  .map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)
-"""
 TRACKED = "calls.filter(call => call[0] === 'track')"
 LOOKS = [(width, theme) for width in (1440, 390) for theme in ("light", "dark")]
 
