@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts import api_keys, members
 from accounts.models import Role, Site, User
-from tests.browser.test_look_chromium import AXE, RULES, RUN_AXE
+from tests.browser.axe import AXE, RULES, RUN_AXE
 from tests.factories import PASSWORD, make_member, make_site
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import Role, Site, User
 from subscribers import consent, installation
 from subscribers.models import ConsentRecord, Prompt, Subscription
-from tests.browser.test_look_chromium import AXE, RULES, RUN_AXE
+from tests.browser.axe import AXE, RULES, RUN_AXE
 from tests.factories import PASSWORD, make_member, make_site, make_subscriber, make_subscription
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
