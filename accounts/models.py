@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -98,6 +99,10 @@ class Site(models.Model):
     # Signed identity: while required, an external id without a valid HMAC is ignored.
     identity_secret = models.BinaryField(default=crypto.new_encrypted_secret, editable=False)
     identity_required = models.BooleanField(_("require signed identity"), default=False)
+    # All campaigns of the site together send at most so many messages a minute; null: no limit.
+    throttle = models.PositiveIntegerField(
+        _("messages a minute"), null=True, blank=True, validators=[MinValueValidator(6)]
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

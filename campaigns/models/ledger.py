@@ -1,120 +1,18 @@
-"""Campaigns, their immutable messages, and the ledger of what was sent to whom."""
+"""Runs, their batches, and the ledger of what was sent to whom."""
 
 from __future__ import annotations
 
-import uuid
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Site, User
-from audiences.models import Audience
+from accounts.models import User
+from campaigns.models.campaigns import Campaign, Message
 from subscribers.models import Subscription
-
-
-class Campaign(models.Model):
-    """One promotion: a message, who gets it, and when."""
-
-    class State(models.TextChoices):
-        DRAFT = "draft", _("Draft")
-        SCHEDULED = "scheduled", _("Scheduled")
-        RUNNING = "running", _("Running")
-        PAUSED = "paused", _("Paused")
-        FINISHED = "finished", _("Finished")
-        CANCELLED = "cancelled", _("Cancelled")
-
-    EDITABLE = (State.DRAFT, State.SCHEDULED)
-    OPEN = (State.RUNNING, State.PAUSED)
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="campaigns")
-    name = models.CharField(_("name"), max_length=120)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
-    state_at = models.DateTimeField(default=timezone.now)
-    audience = models.OneToOneField(Audience, on_delete=models.PROTECT)
-    # The wall time and zone that were asked for, and the instant that they mean.
-    scheduled_wall = models.DateTimeField(null=True)
-    scheduled_zone = models.CharField(max_length=64, blank=True)
-    scheduled_for = models.DateTimeField(null=True)
-    # Why it needs a person: a paused run, or a start that came too late.
-    attention = models.CharField(max_length=200, blank=True)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=~Q(state="scheduled") | Q(scheduled_for__isnull=False),
-                name="campaign_scheduled_has_time",
-            )
-        ]
-        indexes = [
-            # Serves the list of a site, newest first.
-            models.Index(fields=["site", "-created_at"], name="campaign_newest"),
-            # Serves the ticker: what is due.
-            models.Index(
-                fields=["scheduled_for"], condition=Q(state="scheduled"), name="campaign_due"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.scheduled_zone or self.site.time_zone)
-
-
-class Message(models.Model):
-    """What a campaign says. A version that a run used never changes; an edit makes a new one."""
-
-    class Urgency(models.TextChoices):  # RFC 8030 section 5.3
-        VERY_LOW = "very-low", _("Very low: on power and Wi-Fi")
-        LOW = "low", _("Low: on either")
-        NORMAL = "normal", _("Normal")
-        HIGH = "high", _("High: also on low battery")
-
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="messages")
-    version = models.PositiveSmallIntegerField(default=1)
-    title = models.CharField(_("title"), max_length=200)
-    body = models.TextField(_("text"), max_length=1000, blank=True)
-    url = models.URLField(_("opens"), max_length=1000)
-    icon = models.URLField(_("icon"), max_length=500, blank=True)
-    image = models.URLField(_("picture"), max_length=500, blank=True)
-    badge = models.URLField(_("badge"), max_length=500, blank=True)
-    # At most two: [{"title": str, "url": str}]
-    actions = models.JSONField(default=list, blank=True)
-    # Seconds that a push service keeps it for a device that is offline (RFC 8030 section 5.2).
-    ttl = models.PositiveIntegerField(
-        _("kept for"),
-        default=86_400,
-        validators=[MinValueValidator(0), MaxValueValidator(2_419_200)],
-    )
-    urgency = models.CharField(
-        _("urgency"), max_length=8, choices=Urgency.choices, default=Urgency.NORMAL
-    )
-    utm_source = models.CharField(max_length=100, blank=True)
-    utm_medium = models.CharField(max_length=100, blank=True)
-    utm_campaign = models.CharField(max_length=100, blank=True)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["-version"]
-        get_latest_by = "version"
-        constraints = [
-            models.UniqueConstraint(fields=["campaign", "version"], name="message_version_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.title} (version {self.version})"
 
 
 class Run(models.Model):
@@ -183,8 +81,11 @@ class Batch(models.Model):
     # When something of it is next due; null when everything is settled.
     due_at = models.DateTimeField(null=True)
     enqueued_at = models.DateTimeField(null=True)
-    # How often a lease ended without its sender saying so.
+    # How often a lease ended without its sender saying so. After three, nobody takes the batch any
+    # more until a person has looked: `parked_at`, and the last fault that a sender could tell of.
     recoveries = models.PositiveSmallIntegerField(default=0)
+    parked_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True)
 
     audience = models.PositiveIntegerField()
     pending = models.PositiveIntegerField()
@@ -198,7 +99,11 @@ class Batch(models.Model):
     displayed = models.PositiveIntegerField(default=0)
     clicked = models.PositiveIntegerField(default=0)
     dismissed = models.PositiveIntegerField(default=0)
+    # Of `unknown`, how many a person had sent again.
+    resent = models.PositiveIntegerField(default=0)
     skipped_by_reason = models.JSONField(default=dict)
+    # Answers by push service, see campaigns.tallies.
+    tallies = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
@@ -261,6 +166,10 @@ class Delivery(models.Model):
     status_code = models.PositiveSmallIntegerField(null=True)
     # The message version that was sent.
     version = models.PositiveSmallIntegerField(null=True)
+    # Milliseconds from the request to its answer.
+    took_ms = models.PositiveSmallIntegerField(null=True)
+    # How often a person had it sent again though it was unknown.
+    resends = models.PositiveSmallIntegerField(db_default=0)
     not_before = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
