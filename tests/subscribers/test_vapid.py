@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from subscribers import vapid
 from subscribers.models import VapidKey
-from subscribers.transports.keys import VapidSigner
+from subscribers.transports.keys import BadKey, VapidSigner, check_subject
 from tests.factories import make_site
 
 pytestmark = pytest.mark.django_db
@@ -46,3 +46,34 @@ def test_one_current_key() -> None:
     site = make_site()
     with pytest.raises(IntegrityError), transaction.atomic():
         vapid.create(site)
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "expected"),
+    [
+        ("vapid_mismatch", "VapidPkHashMismatch", "Push keys"),
+        ("vapid_rejected", '{"reason":"BadJwtToken"}', "VAPID_SUBJECT"),
+        ("vapid_rejected", '{"reason":"ExpiredJwtToken"}', "clock"),
+        ("vapid_rejected", '{"errno": 109, "message": "Invalid VAPID expiry"}', "clock"),
+        ("vapid_rejected", '{"reason":"BadVapidPublicKey"}', "Make a new one"),
+        ("vapid_rejected", "", "Check the server's clock and VAPID_SUBJECT"),
+        ("vapid_rejected", "expected another audience", "Check the server's clock and VAPID"),
+        ("vapid_unusable", "The private key must be 32 bytes.", "backup"),
+        ("wns_domain_blocked", "Domain Blocked", "Microsoft"),
+        ("something_new", "ExpiredJwtToken", "Push keys"),
+    ],
+)
+def test_advice_says_what_to_fix(reason: str, detail: str, expected: str) -> None:
+    words = vapid.advice(reason, detail)
+    assert expected in words
+    assert len(words) <= 180
+
+
+def test_advice_knows_our_own_words_for_a_bad_contact() -> None:
+    with pytest.raises(BadKey) as refused:
+        check_subject("mailto:push@localhost")
+    assert "VAPID_SUBJECT" in vapid.advice("vapid_unusable", refused.value.sentence)
+
+
+def test_advice_never_repeats_a_stranger() -> None:
+    assert "<b>" not in vapid.advice("vapid_rejected", "<b>BadJwtToken</b>")
