@@ -8,7 +8,7 @@ from accounts.forms.signin import (
     ProfileForm,
     SignInForm,
 )
-from accounts.forms.site import SiteForm, SiteSettingsForm
+from accounts.forms.site import RateField, SiteForm, SiteSettingsForm
 from accounts.forms.team import ApiKeyForm, InviteForm
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "JoinForm",
     "NewPasswordForm",
     "ProfileForm",
+    "RateField",
     "SignInForm",
     "SiteForm",
     "SiteSettingsForm",

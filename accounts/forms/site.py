@@ -1,5 +1,6 @@
 """A site's settings."""
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import rates
 from accounts.forms.base import helper
 from accounts.models import Site
 from accounts.origins import is_loopback, parse_origins
@@ -53,6 +55,26 @@ class OriginsField(forms.CharField):
             return bool(self.to_python(data) != (initial or []))
         except ValidationError:
             return True
+
+
+class RateField(forms.IntegerField):
+    """Messages a minute, as `accounts.rates` has them; empty for no limit."""
+
+    def __init__(self, **options: Any) -> None:
+        attrs = {
+            "inputmode": "numeric",
+            "autocomplete": "off",
+            "data-hint": gettext_lazy("messages a minute, optional"),
+        }
+        super().__init__(required=False, widget=forms.TextInput(attrs=attrs), **options)
+
+    def to_python(self, value: Any) -> int | None:
+        # As people write large numbers: 1,000, 1 000, 1.000 or 1'000.
+        digits = re.sub(r"(?<=\d)[\s,.'\u2019](?=\d{3}(?!\d))", "", str(value or "").strip())
+        try:
+            return rates.checked(int(digits) if digits else None)
+        except ValueError:
+            raise ValidationError(rates.refusal()) from None
 
 
 class SiteForm(SiteModelForm):
@@ -138,10 +160,18 @@ class SiteForm(SiteModelForm):
 
 
 class SiteSettingsForm(SiteForm):
-    """What `SiteForm` has, and how strictly identities are checked."""
+    """What `SiteForm` has, how fast it may send, and how strictly identities are checked."""
+
+    throttle = RateField(
+        label=gettext_lazy("Send at most"),
+        help_text=gettext_lazy(
+            "All campaigns of this site together: for pages that can't serve everybody at once. "
+            "Empty: as fast as the push services take it."
+        ),
+    )
 
     class Meta(SiteForm.Meta):
-        fields = (*SiteForm.Meta.fields, "identity_required")  # type: ignore[assignment]
+        fields = (*SiteForm.Meta.fields, "throttle", "identity_required")  # type: ignore[assignment]
         help_texts = {
             "identity_required": gettext_lazy(
                 "An external id counts only with a signature that your server made with the "

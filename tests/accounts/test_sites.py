@@ -68,6 +68,24 @@ def test_settings_are_saved(as_user: SignedIn, adam: User, site: Site) -> None:
     assert "identity_required" in event.detail["fields"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("600", 600), ("1,000", 1_000), ("6 000 000", 6_000_000), ("1\u202f500", 1_500), ("", None)],
+)
+def test_a_site_may_send_only_so_fast(
+    as_user: SignedIn, adam: User, site: Site, typed: str, meant: int | None
+) -> None:
+    client, path = as_user(adam), f"/sites/{site.pk}/settings/"
+    for _again in range(2):
+        assert client.post(path, SETTINGS | {"throttle": typed}).status_code == 302
+    site.refresh_from_db()
+    assert site.throttle == meant
+    changed = AuditEvent.objects.get(action="site.changed").detail["fields"]
+    assert ("throttle" in changed) is bool(typed)
+    shown = f'value="{meant}"' if meant else 'name="throttle"'
+    assert shown in client.get(path).content.decode()
+
+
 def test_saving_nothing_new_records_nothing(as_user: SignedIn, adam: User, site: Site) -> None:
     client, path = as_user(adam), f"/sites/{site.pk}/settings/"
     client.post(path, SETTINGS)
@@ -86,6 +104,12 @@ def test_saving_nothing_new_records_nothing(as_user: SignedIn, adam: User, site:
         ("icon_url", "http://shop.example/icon.png", "https only"),
         ("icon_url", "ftp://shop.example/icon.png", "begins with https"),
         ("default_url", "not an address", "Write a whole address, such as"),
+        ("throttle", "5", "Write a number from 6 to 6,000,000"),
+        ("throttle", "6,000,001", "Write a number from 6 to 6,000,000"),
+        ("throttle", "-60", "Write a number from 6 to 6,000,000"),
+        ("throttle", "60.5", "Write a number from 6 to 6,000,000"),
+        ("throttle", "fast", "Write a number from 6 to 6,000,000"),
+        ("throttle", "9" * 5_000, "Write a number from 6 to 6,000,000"),
     ],
 )
 def test_a_wrong_setting_is_said_beside_its_field(
