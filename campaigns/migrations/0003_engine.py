@@ -34,6 +34,16 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
+        migrations.AlterField(
+            model_name='campaign',
+            name='attention',
+            field=models.CharField(blank=True, max_length=400),
+        ),
+        migrations.AlterField(
+            model_name='run',
+            name='pause_reason',
+            field=models.CharField(blank=True, max_length=400),
+        ),
         migrations.AddField(
             model_name='batch',
             name='error',

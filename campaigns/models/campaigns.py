@@ -44,7 +44,7 @@ class Campaign(models.Model):
         _("messages a minute"), null=True, blank=True, validators=[MinValueValidator(6)]
     )
     # Why it needs a person: a paused run, or a start that came too late.
-    attention = models.CharField(max_length=200, blank=True)
+    attention = models.CharField(max_length=400, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)

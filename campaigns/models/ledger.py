@@ -29,6 +29,9 @@ class Run(models.Model):
         FINISHED = "finished", _("Finished")
         CANCELLED = "cancelled", _("Cancelled")
 
+    # Sending begins with the first planned batch, not with the last.
+    SENDING = (State.PLANNING, State.RUNNING)
+
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="runs")
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.CAMPAIGN)
@@ -40,7 +43,7 @@ class Run(models.Model):
     # Planning has passed this subscription.
     planned_through = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField(null=True)
-    pause_reason = models.CharField(max_length=200, blank=True)
+    pause_reason = models.CharField(max_length=400, blank=True)
     started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     started_by_name = models.CharField(max_length=150, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
