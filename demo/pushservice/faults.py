@@ -20,6 +20,7 @@ class Action(StrEnum):
     STATUS = "status"
     RESET = "reset"
     HANG = "hang"
+    SLOW = "slow"
     DRIP = "drip"
     HUGE = "huge"
     REDIRECT = "redirect"
@@ -99,6 +100,7 @@ class Fault:
 DETAILS = {
     Action.STATUS: ("status", "headers", "body"),
     Action.HANG: ("seconds",),
+    Action.SLOW: ("seconds", "status"),
     Action.DRIP: ("seconds", "status"),
     Action.HUGE: ("bytes", "status"),
     Action.REDIRECT: ("location", "status"),
@@ -134,7 +136,8 @@ def _rule(data: object) -> Fault:
         fault.status = 307 if action is Action.REDIRECT else 201
     if not 100 < fault.status < 600 or not 0 <= (fault.share or 0) <= 1:
         raise FaultError("status must be 101 to 599, share 0 to 1")
-    accepting = action in {Action.STATUS, Action.DRIP, Action.HUGE} and 200 <= fault.status < 300
+    answering = action in {Action.STATUS, Action.SLOW, Action.DRIP, Action.HUGE}
+    accepting = answering and 200 <= fault.status < 300
     fault.accept = bool(data.get("accept", accepting))
     return fault
 
@@ -196,6 +199,9 @@ async def act(fault: Fault, request: web.Request, accepted: dict[str, str]) -> w
         case Action.HANG:
             await asyncio.sleep(fault.seconds)
             return reset(request)
+        case Action.SLOW:
+            await asyncio.sleep(fault.seconds)
+            return web.Response(status=fault.status, headers=accepted)
         case Action.DRIP:
             return await _stream(request, fault, accepted, _drip(fault))
         case Action.HUGE:

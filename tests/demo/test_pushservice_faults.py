@@ -48,6 +48,17 @@ def test_hang(sender: Sender, device: Device) -> None:
     assert sender.log() == []
 
 
+def test_slow_has_accepted_long_before_it_answers(sender: Sender, device: Device) -> None:
+    sender.misbehave(action="slow", seconds=0.3)
+    start = time.monotonic()
+    assert sender.post(device, "{}").status == 201
+    assert time.monotonic() - start >= 0.3
+    [entry] = sender.log()
+    [message] = sender.messages(device)
+    assert message["id"] == entry["id"]
+    assert message["accepted_at"] < time.time() - 0.3
+
+
 def test_drip(sender: Sender, device: Device) -> None:
     sender.misbehave(action="drip", seconds=0.3)
     answer = sender.post(device, "{}")

@@ -4,6 +4,7 @@ import { $, ask, make, number } from "./parts.js";
 
 const FAULTS = {
   status: (rule) => `Answers ${rule.status}`, reset: () => "Drops the connection", hang: (rule) => `Does not answer for ${rule.seconds} s`,
+  slow: (rule) => `Answers after ${rule.seconds} s`,
   drip: (rule) => `Answers a byte at a time for ${rule.seconds} s`, huge: () => "Answers with a huge body", redirect: () => "Redirects elsewhere",
   offline: () => "Browsers are offline", key_change: () => "Refuses the sender’s key", expire: () => "Subscriptions end",
 };
