@@ -122,11 +122,12 @@ SECURE = PUBLIC_URL.startswith("https://")
 INGEST_PER_SITE = number("INGEST_PER_SITE", 6_000, least=1, most=1_000_000)
 INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000)
 
-# Sending. The most deliveries that a kill can leave unknown is SEND_WINDOW per worker.
+# Sending. The most deliveries that a kill can leave unknown is SEND_IN_FLIGHT per worker.
 SEND_BATCH = number("SEND_BATCH", 1_000, least=1, most=10_000)
-SEND_WINDOW = number("SEND_WINDOW", 100, least=1, most=500)
-# Longer than a window can take: the client starts nothing after 60 s and waits 10 s for the rest.
-SEND_LEASE_SECONDS = 120
+SEND_WINDOW = number("SEND_WINDOW", 250, least=1, most=1_000)
+SEND_IN_FLIGHT = max(number("SEND_IN_FLIGHT", 500, least=1, most=5_000), SEND_WINDOW)
+# Longer than an answer (10 s) and a database that is away (30 s) are waited for.
+SEND_LEASE_SECONDS = 60
 LATENESS_LIMIT_SECONDS = number("LATENESS_LIMIT", 3_600, least=60, most=7 * 86_400)
 PAYLOAD_LIMIT = number("PAYLOAD_LIMIT", 2_600, least=500, most=3_993)
 
@@ -194,6 +195,8 @@ if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured(
         "DATABASE_URL must begin with postgresql://. Beckon needs PostgreSQL."
     )
+# Its data are in VAR_DIR then, and are copied with it.
+DATABASE_IS_EMBEDDED = not env.str("DATABASE_URL", default="")
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = 60

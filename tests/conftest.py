@@ -1,6 +1,7 @@
 """What every test may rely on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -29,8 +30,9 @@ def queue_server() -> Iterator[redis.Redis]:
 
 @pytest.fixture(autouse=True)
 def empty_queues_and_caches(queue_server: redis.Redis) -> None:
-    """Jobs, throttles and caches of another test are gone."""
+    """Jobs, throttles and caches of another test are gone, and how far its database had come."""
     queue_server.flushdb()
+    Path(settings.VAR_DIR, "epoch").unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

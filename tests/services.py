@@ -3,7 +3,7 @@
 A helper process holds an embedded PostgreSQL and Valkey in a temporary directory, unless
 DATABASE_URL and REDIS_URL name others. It ends with us, however we end: its standard input is a
 pipe that closes then. Settings come from here alone, so that a developer's environment can't
-change what is tested. Each process of pytest-xdist has a Redis database of its own.
+change what is tested. Each process of pytest-xdist has a Redis database and a VAR_DIR of its own.
 
 Browser tests (marked firefox or chromium) are skipped where the browser is missing, and named at
 the end. REQUIRE_BROWSERS=1 makes a missing one a failure.
@@ -72,6 +72,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         early_config.add_cleanup(services.stop)
         os.environ.update(OWN_SETTINGS | services.environment)
     os.environ["REDIS_URL"] = own_database(os.environ["REDIS_URL"])
+    os.environ["VAR_DIR"] = own_folder(os.environ["VAR_DIR"])
     yield
 
 
@@ -84,6 +85,13 @@ def own_database(redis_url: str) -> str:
     if server is None:
         raise pytest.UsageError("REDIS_URL must begin with redis://, rediss:// or unix://.")
     return f"{server[0]}/{number}"
+
+
+def own_folder(var_dir: str) -> str:
+    """Another VAR_DIR for each process, as each has a PostgreSQL database of its own."""
+    own = Path(var_dir, os.environ.get(WORKER, "alone"))
+    (own / "static").mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns without it
+    return str(own)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,7 +136,6 @@ def serve(folder: Path) -> None:
     servers: list[Postgres | Valkey] = []
     environment = {"VAR_DIR": str(folder / "var")}
     (folder / "var").mkdir(mode=0o700)
-    (folder / "var" / "static").mkdir()  # WhiteNoise warns without it
     if not os.environ.get("DATABASE_URL"):
         servers.append(Postgres(folder, durable=False))
         environment["DATABASE_URL"] = embedded.database_url(folder)
