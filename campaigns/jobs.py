@@ -11,34 +11,41 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from rq.exceptions import DuplicateJobError
 
-from campaigns import planning, sending
+from campaigns import epochs, leases, planning, sending
 from campaigns.models import Batch, Run
 from campaigns.webpush import WebPushSender
 
 # Longer than a queue usually holds a job; a queue that lost it gets it again after this.
 ENQUEUE_AGAIN = timedelta(seconds=30)
 ENQUEUE_AT_ONCE = 1_000
-# A job ends itself between two steps long before the queue's time limit would end it within one.
-JOB_SECONDS = 300.0
+TURNS_AT_ONCE = 32
+# A job ends itself between two steps long before the queue's time limit would end it within one,
+# and soon enough for those of other campaigns.
+PLAN_SECONDS = 300.0
+TURN_SECONDS = 60.0
 # Set by a signal to this process: stop between two steps.
 told_to_stop = threading.Event()
 
 
-def stopper() -> Callable[[], bool]:
+def stopper(seconds: float) -> Callable[[], bool]:
     """Whether the job that asks should leave the rest to another."""
-    end = time.monotonic() + JOB_SECONDS
+    end = time.monotonic() + seconds
     return lambda: told_to_stop.is_set() or time.monotonic() > end
 
 
 def plan(run_id: int) -> None:
-    """Freeze a run's audience, then hand out its batches."""
-    planning.plan(run_id, stopper())
+    """Freeze a run's audience. What is planned first is handed out at once."""
+    planning.plan_chunk(run_id)
     enqueue_due(timezone.now())
+    planning.plan(run_id, stopper(PLAN_SECONDS))
 
 
 def deliver(batch_id: int) -> None:
-    """Send what is due of a batch."""
-    sending.deliver(batch_id, WebPushSender.of_process(), stopper())
+    """A turn at sending: this batch, then whatever else is due."""
+    if not epochs.guard():
+        return
+    sender, stop = WebPushSender.of_process(), stopper(TURN_SECONDS)
+    sending.Turn(sender, stop, onward=leases.next_due).run(batch_id)
 
 
 def enqueue_due(now: datetime) -> int:
@@ -51,13 +58,9 @@ def enqueue_due(now: datetime) -> int:
     for run_id in (run_ids := list(runs.values_list("pk", flat=True)[:ENQUEUE_AT_ONCE])):
         enqueue("plan", plan, run_id, f"plan-{run_id}")
     note_enqueued(Run.objects.filter(pk__in=run_ids), now)
-    batches = Batch.objects.filter(
-        stale,
-        Q(leased_until=None) | Q(leased_until__lt=now),
-        due_at__lte=now,
-        run__state__in=(Run.State.RUNNING, Run.State.CANCELLED),
-    ).order_by("due_at", "pk")
-    due = list(batches.values_list("pk", "token")[:ENQUEUE_AT_ONCE])
+    # A few at a time: each job goes on with what else is due.
+    batches = leases.due(now).filter(stale).order_by("due_at", "pk")
+    due = list(batches.values_list("pk", "token")[:TURNS_AT_ONCE])
     for batch_id, token in due:
         enqueue("send", deliver, batch_id, f"batch-{batch_id}-{token}")
     note_enqueued(Batch.objects.filter(pk__in=[batch_id for batch_id, _token in due]), now)

@@ -1,15 +1,22 @@
 """A batch's lease and fencing token: who may claim and record, one sender at a time."""
 
+import random
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from campaigns import ledger
 from campaigns.models import Batch, Run
+
+# A batch whose sender died so often is not given to another before a person has looked at it.
+MOST_RECOVERIES = 3
+# A sender that failed and could say so; the next one may meet the same fault.
+FAILED_SECONDS = 10.0
 
 
 class Lost(Exception):
@@ -28,25 +35,49 @@ class Lease:
     last: int
 
 
+def due(now: datetime) -> QuerySet[Batch]:
+    """Batches that a sender may take: due, free, not parked, of a run that sends or settles.
+
+    A throttled run is sent by one sender at a time: more of them would only wait.
+    """
+    leased = Batch.objects.filter(run=OuterRef("run"), leased_until__gte=now)
+    throttled = Q(run__campaign__throttle__isnull=False)
+    throttled |= Q(run__campaign__site__throttle__isnull=False)
+    return Batch.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lt=now),
+        ~throttled | ~Exists(leased),
+        parked_at=None,
+        due_at__lte=now,
+        run__state__in=(*Run.SENDING, Run.State.CANCELLED),
+    )
+
+
+def next_due(but: Collection[int] = ()) -> int | None:
+    """A batch to take: tests first, else of any run in turn, so that none waits for a large one.
+
+    `but`: runs to leave out. Somebody else may take it first; then ask again.
+    """
+    batches = due(timezone.now()).exclude(run__in=but)
+    runs = list(batches.values_list("run", "run__kind").distinct()[:100])
+    if not runs:
+        return None
+    tests = [run for run, kind in runs if kind == Run.Kind.TEST]
+    chosen = random.choice(tests or [run for run, _kind in runs])  # noqa: S311 - fairness only
+    # One of the first few, so that several senders seldom want the same.
+    first = batches.filter(run=chosen).order_by("due_at", "pk").values_list("pk", flat=True)[:8]
+    return random.choice(first or [None])  # noqa: S311
+
+
 @transaction.atomic
 def take(batch_id: int) -> Lease | None:
-    """Lease a batch that is due, or None: not due, held, or its run is paused.
+    """Lease a batch that is due, or None: not due, held, parked, or its run is paused.
 
     Deliveries that an earlier holder had claimed but not recorded become unknown here: nobody can
     know whether the push service got them, and nobody sends them again.
     """
     now = timezone.now()
-    batch = (
-        Batch.objects.select_for_update(of=("self",))
-        .select_related("run")
-        .filter(
-            Q(leased_until=None) | Q(leased_until__lt=now),
-            pk=batch_id,
-            due_at__lte=now,
-            run__state__in=(Run.State.RUNNING, Run.State.CANCELLED),
-        )
-        .first()
-    )
+    found = due(now).filter(pk=batch_id).select_related("run").select_for_update(of=("self",))
+    batch = found.first()
     if batch is None:
         return None
     lease = Lease(
@@ -58,14 +89,17 @@ def take(batch_id: int) -> Lease | None:
         last=batch.last,
     )
     orphans = ledger.orphans_to_unknown(lease)
+    recovered = batch.leased_until is not None
+    parks = recovered and batch.recoveries >= MOST_RECOVERIES
     Batch.objects.filter(pk=batch.pk).update(
         token=lease.token,
-        leased_until=now + timedelta(seconds=settings.SEND_LEASE_SECONDS),
-        recoveries=F("recoveries") + int(batch.leased_until is not None),
+        leased_until=None if parks else now + timedelta(seconds=settings.SEND_LEASE_SECONDS),
+        recoveries=F("recoveries") + int(recovered and not parks),
+        parked_at=now if parks else None,
         pending=F("pending") - orphans,
         unknown=F("unknown") + orphans,
     )
-    return lease
+    return None if parks else lease
 
 
 def hold(lease: Lease) -> Batch:
@@ -77,9 +111,36 @@ def hold(lease: Lease) -> Batch:
     return batch
 
 
-def release(lease: Lease, batch: Batch) -> None:
-    """Give back a lease that is held. What is planned for later makes the batch due again then."""
+def release(lease: Lease, batch: Batch, not_before: datetime | None = None) -> None:
+    """Give back a lease that is held. What is planned for later makes the batch due again then.
+
+    `not_before`: nothing of it may be sent earlier, as its throttle says.
+    """
     batch.leased_until = None
     batch.enqueued_at = None
     batch.due_at = ledger.next_due(lease)
+    if batch.due_at and not_before:
+        batch.due_at = max(batch.due_at, not_before)
     batch.save(update_fields=["leased_until", "enqueued_at", "due_at"])
+
+
+@transaction.atomic
+def fail(lease: Lease, error: str) -> None:
+    """Give back a lease whose sender met a fault of its own, with its words; Lost if it is lost.
+
+    Nothing of the batch may be in flight. Like a death it counts as a recovery.
+    """
+    batch = hold(lease)
+    release(lease, batch, timezone.now() + timedelta(seconds=FAILED_SECONDS))
+    parks = batch.recoveries >= MOST_RECOVERIES
+    batch.error = error[:200]
+    batch.recoveries += int(not parks)
+    batch.parked_at = timezone.now() if parks else None
+    batch.save(update_fields=["error", "recoveries", "parked_at"])
+
+
+def unpark_all(run: Run) -> int:
+    """Let the parked batches of a run be tried again; how many there were."""
+    return Batch.objects.filter(run=run, parked_at__isnull=False).update(
+        parked_at=None, recoveries=0, error="", due_at=timezone.now(), enqueued_at=None
+    )

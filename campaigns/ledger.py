@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 from django.db.models import Min, QuerySet
@@ -13,14 +13,14 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from campaigns.models import Delivery
-from subscribers.models import Subscription
 
 if TYPE_CHECKING:
     from campaigns.leases import Lease
 
 # One committed statement: planned -> sending for whoever may still be reached, -> skipped for those
-# who have left since planning. Only then do bytes leave. The devices are locked in key order, so
-# what is read of them holds until the commit: whoever leaves or is erased meanwhile waits.
+# who have left since planning; whose push service has to wait gets a later `not_before`, in the
+# order of its queue. Only then do bytes leave. The devices are locked in key order, so what is read
+# of them holds until the commit: whoever leaves or is erased meanwhile waits.
 CLAIM = """
 WITH due AS (
     SELECT month, run_id, subscription_id FROM campaigns_delivery
@@ -28,50 +28,85 @@ WITH due AS (
       AND state = 0 AND (not_before IS NULL OR not_before <= %(now)s)
     ORDER BY subscription_id LIMIT %(limit)s FOR UPDATE
 ), device AS (
-    SELECT id, state FROM subscribers_subscription
+    SELECT id, state, endpoint, p256dh, auth, vapid_key_id FROM subscribers_subscription
     WHERE id IN (SELECT subscription_id FROM due) ORDER BY id FOR SHARE
+), shut AS (
+    SELECT * FROM unnest(%(origins)s::text[], %(untils)s::timestamptz[], %(steps)s::float8[])
+        AS shut (origin, until, step)
+), seen AS (
+    SELECT due.*, device.*, shut.until + make_interval(secs => shut.step * row_number() OVER (
+        PARTITION BY shut.origin ORDER BY due.subscription_id)) AS later
+    FROM due LEFT JOIN device ON device.id = due.subscription_id
+        LEFT JOIN shut ON device.state = 'active'
+            AND starts_with(device.endpoint, shut.origin || '/')
 )
 UPDATE campaigns_delivery AS d
-SET state = CASE WHEN s.state = 'active' THEN 1 ELSE 5 END,
-    reason = CASE WHEN s.state = 'active' THEN '' WHEN s.id IS NULL THEN 'erased'
+SET state = CASE WHEN s.later IS NOT NULL THEN 0 WHEN s.state = 'active' THEN 1 ELSE 5 END,
+    reason = CASE WHEN s.later IS NOT NULL AND d.reason <> '' THEN d.reason
+                  WHEN s.later IS NOT NULL THEN 'service_waits'
+                  WHEN s.state = 'active' THEN '' WHEN s.id IS NULL THEN 'erased'
                   WHEN s.state = 'gone' THEN 'gone_before' ELSE 'no_consent' END,
-    sent_at = CASE WHEN s.state = 'active' THEN %(now)s END,
+    not_before = COALESCE(s.later, d.not_before),
+    sent_at = CASE WHEN s.state = 'active' AND s.later IS NULL THEN COALESCE(d.sent_at, %(now)s)
+                   ELSE d.sent_at END,
     settled_at = CASE WHEN s.state = 'active' THEN NULL ELSE %(now)s END,
-    attempts = d.attempts + CASE WHEN s.state = 'active' THEN 1 ELSE 0 END,
-    version = CASE WHEN s.state = 'active' THEN %(version)s END
-FROM due LEFT JOIN device AS s ON s.id = due.subscription_id
-WHERE d.month = due.month AND d.run_id = due.run_id AND d.subscription_id = due.subscription_id
-RETURNING d.subscription_id, d.state, d.reason, d.attempts
+    attempts = d.attempts + CASE WHEN s.state = 'active' AND s.later IS NULL THEN 1 ELSE 0 END,
+    version = CASE WHEN s.state = 'active' AND s.later IS NULL THEN %(version)s ELSE d.version END
+FROM seen AS s
+WHERE d.month = s.month AND d.run_id = s.run_id AND d.subscription_id = s.subscription_id
+RETURNING d.subscription_id, d.state, d.reason, d.attempts, d.sent_at,
+    s.endpoint, s.p256dh, s.auth, s.vapid_key_id
 """
 
 # The range bounds what is read while the database knows nothing yet of a new month's rows: it takes
-# the run for a small one then, and would read all of it for every window.
+# the run for a small one then, and would read all of it for every window. What was given back
+# before a byte left counts as no attempt.
 RECORD = """
 UPDATE campaigns_delivery AS d
 SET state = o.state, reason = o.reason, status_code = o.status_code,
-    message_location = o.location, not_before = o.not_before,
-    settled_at = CASE WHEN o.state = 0 THEN NULL ELSE %s END
-FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
-    AS o (subscription_id, state, reason, status_code, location, not_before)
+    message_location = o.location, not_before = o.not_before, took_ms = o.took_ms,
+    settled_at = CASE WHEN o.state = 0 THEN NULL ELSE %s END,
+    attempts = d.attempts - o.unsent::int,
+    sent_at = CASE WHEN o.unsent AND d.attempts = 1 THEN NULL ELSE d.sent_at END
+FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::timestamptz[],
+        %s::smallint[], %s::boolean[])
+    AS o (subscription_id, state, reason, status_code, location, not_before, took_ms, unsent)
 WHERE d.month = %s AND d.run_id = %s AND d.subscription_id BETWEEN %s AND %s
     AND d.subscription_id = o.subscription_id AND d.state = 1
 RETURNING d.state
 """
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """One row that the claim changed: `state` is SENDING, or SKIPPED with its reason."""
+class Claimed(NamedTuple):
+    """One row that the claim changed: `state` is SENDING, SKIPPED with its reason, or still PLANNED
+    because its push service has to wait. `sent_at` is when its first attempt was claimed; from
+    `endpoint` on it is what its device said, None if that is erased."""
 
     subscription_id: int
-    state: Delivery.State
+    state: int
     reason: str
     attempts: int
+    sent_at: datetime
+    endpoint: str
+    p256dh: bytes
+    auth: bytes
+    vapid_key_id: int
 
 
-@dataclass(frozen=True)
+class Shut(NamedTuple):
+    """A push service that has to wait: the first of its rows until then, the others `step` seconds
+    after each other."""
+
+    until: datetime
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """How one claimed delivery ended. PLANNED with `not_before`: proven not accepted, try again."""
+    """How one claimed delivery ended. PLANNED with `not_before`: proven not accepted, try again.
+
+    `unsent`: given back before a byte left.
+    """
 
     subscription_id: int
     state: Delivery.State
@@ -79,6 +114,8 @@ class Result:
     status_code: int | None = None
     message_location: str = ""
     not_before: datetime | None = None
+    took_ms: int | None = None
+    unsent: bool = False
 
 
 def rows(lease: Lease, state: Delivery.State) -> QuerySet[Delivery]:
@@ -92,8 +129,11 @@ def rows(lease: Lease, state: Delivery.State) -> QuerySet[Delivery]:
     )
 
 
-def claim(lease: Lease, *, version: int, limit: int) -> list[Claimed]:
-    """Claim the next window, at most `limit` rows. Call it while the lease is held."""
+def claim(lease: Lease, *, version: int, limit: int, shut: Mapping[str, Shut]) -> list[Claimed]:
+    """Claim the next window, at most `limit` rows. Call it while the lease is held.
+
+    `shut`: push services that have to wait, by origin.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             CLAIM,
@@ -105,16 +145,16 @@ def claim(lease: Lease, *, version: int, limit: int) -> list[Claimed]:
                 "now": timezone.now(),
                 "limit": limit,
                 "version": version,
+                "origins": list(shut),
+                "untils": [one.until for one in shut.values()],
+                "steps": [one.step for one in shut.values()],
             },
         )
-        return [
-            Claimed(subscription_id, Delivery.State(state), reason, attempts)
-            for subscription_id, state, reason, attempts in cursor.fetchall()
-        ]
+        return [Claimed._make(row) for row in cursor.fetchall()]
 
 
-def record(lease: Lease, results: Sequence[Result]) -> list[Delivery.State]:
-    """Write a window's outcomes in one statement; the states of the rows that it changed."""
+def record(lease: Lease, results: Sequence[Result]) -> list[int]:
+    """Write outcomes in one statement; the states of the rows that it changed."""
     with connection.cursor() as cursor:
         cursor.execute(
             RECORD,
@@ -126,13 +166,15 @@ def record(lease: Lease, results: Sequence[Result]) -> list[Delivery.State]:
                 [r.status_code for r in results],
                 [r.message_location for r in results],
                 [r.not_before for r in results],
+                [r.took_ms for r in results],
+                [r.unsent for r in results],
                 lease.month,
                 lease.run_id,
                 lease.first,
                 lease.last,
             ],
         )
-        return [Delivery.State(row[0]) for row in cursor.fetchall()]
+        return [row[0] for row in cursor.fetchall()]
 
 
 def orphans_to_unknown(lease: Lease) -> int:
@@ -155,9 +197,3 @@ def next_due(lease: Lease) -> datetime | None:
         due=Min(Coalesce("not_before", Now()))
     )["due"]
     return due
-
-
-def subscriptions(claimed: Sequence[Claimed]) -> dict[int, Subscription]:
-    """A claimed window's devices with their keys, by id. Call it before the claim is committed."""
-    ids = [row.subscription_id for row in claimed]
-    return Subscription.objects.select_related("vapid_key").in_bulk(ids)

@@ -1,62 +1,107 @@
-"""Sending a batch: windows of claim, render, encrypt, POST and record (design section 5).
+"""Sending: turns of claim, render, encrypt, POST and record (design section 5).
 
 The order is the guarantee. A claim is committed before a byte leaves, so a sender that dies leaves
-its window `unknown`, never sent twice; a row goes back to `planned` only after a proven refusal.
+what it had claimed `unknown`, never sent twice; a row goes back to `planned` only after a proven
+refusal. At most SEND_IN_FLIGHT deliveries of a process are claimed and not recorded.
 """
 
+from __future__ import annotations
+
 import contextlib
-import random
+import itertools
+import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import Error as DatabaseError
+from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from campaigns import finishing, leases, ledger, payload, starting, tokens
+from campaigns import claiming, finishing, leases, ledger, recording, starting, trials
+from campaigns.claiming import Flight, Requests
+from campaigns.gating import Services
 from campaigns.leases import Lease, Lost
-from campaigns.ledger import Claimed, Result
-from campaigns.models import Batch, Delivery, Message, Run
-from subscribers import consent, vapid
-from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind, Urgency
-from subscribers.transports.messages import Message as PushMessage
+from campaigns.models import Delivery, Run
+from campaigns.recording import Landed
+from campaigns.trials import Pair
+from subscribers import vapid
+from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 
-# With these delays a push service, or our own network, may be away for half an hour.
-MAX_ATTEMPTS = 12
-FIRST_DELAY_SECONDS = 10
-LONGEST_DELAY_SECONDS = 600
-# How long a database that is away is waited for with outcomes in hand: within the lease.
-RECORD_SECONDS = 30.0
+# So many requests are made between two looks at the network.
+AT_ONCE = 32
+STEP_SECONDS = 0.2
+# Answers wait so long for others to be recorded with.
+GATHER_SECONDS = 0.1
+# Batches that one process holds: more than one only while one is ending or waits for its throttle.
+MOST_LINES = 8
+# A throttle that gives no slot for so long frees its batch.
+LONG_WAIT = timedelta(seconds=2)
 MISMATCH = "vapid_mismatch"
+INTERNAL = Outcome(OutcomeKind.REFUSED, None, "internal_error")
 
-STATES = {
-    OutcomeKind.ACCEPTED: Delivery.State.ACCEPTED,
-    OutcomeKind.REFUSED: Delivery.State.REFUSED,
-    OutcomeKind.GONE: Delivery.State.GONE,
-    OutcomeKind.UNKNOWN: Delivery.State.UNKNOWN,
-}
-# The batch counter that a state of the ledger is summed up in.
-COUNTERS = {
-    Delivery.State.ACCEPTED: "accepted",
-    Delivery.State.REFUSED: "refused",
-    Delivery.State.GONE: "gone",
-    Delivery.State.SKIPPED: "skipped",
-    Delivery.State.EXPIRED: "expired",
-    Delivery.State.CANCELLED: "cancelled",
-    Delivery.State.UNKNOWN: "unknown",
-}
+log = logging.getLogger("beckon.sending")
 
 
 class Sender(Protocol):
-    """What sends a window: one outcome per request, in order, and never an exception per row."""
+    """What sends: one outcome for each ticket, and never an exception for a single row."""
 
-    def send(self, requests: Sequence[DeliveryRequest]) -> list[Outcome]: ...
+    def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
+        """Begin; not before `leave_at` (`time.monotonic()`)."""
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        """Go on for at most so long, and return as soon as something has ended."""
+        ...
+
+    def withdraw(self) -> list[int]:
+        """Take back what has not begun: tickets of which no byte has left."""
+        ...
+
+
+@dataclass
+class Line:
+    """A batch that this process holds, and what of it is on its way."""
+
+    lease: Lease
+    # Pairs that the run's trials know enough of; None for a test, which has no trials.
+    decided: set[Pair] | None
+    # Answers that the run's trials had counted when it was taken, and since.
+    tried: int = 0
+    run: Run | None = None
+    requests: Requests | None = None
+    waiting: deque[Flight] = field(default_factory=deque)
+    flying: int = 0
+    landed: list[Landed] = field(default_factory=list)
+    landed_at: float = 0.0
+    # Nothing more is claimed: it is done, paused, or a key of ours was refused.
+    ended: bool = False
+    # A key of ours was refused. Whose fault that is, is decided when all answers are here.
+    doubted: bool = False
+    # Our keys that a push service took from here.
+    works: set[int] = field(default_factory=set)
+    more_at: datetime | None = None
+    error: str = ""
+
+    @property
+    def out(self) -> int:
+        """Claimed and not recorded."""
+        return len(self.waiting) + self.flying + len(self.landed)
+
+    def rests(self, now: datetime) -> bool:
+        """Whether its throttle has no slot for it yet."""
+        return self.more_at is not None and self.more_at > now
+
+    def room(self) -> int:
+        """How many may be claimed. The first answers of a run are waited for."""
+        if self.ended or self.rests(timezone.now()):
+            return 0
+        trying = self.decided is not None and self.tried < trials.FIRST
+        return 0 if trying and self.out else settings.SEND_WINDOW
 
 
 def deliver(batch_id: int, sender: Sender, stop: Callable[[], bool] = lambda: False) -> None:
@@ -64,206 +109,275 @@ def deliver(batch_id: int, sender: Sender, stop: Callable[[], bool] = lambda: Fa
 
     `stop` is asked before each window; what it leaves is due at once, for whoever comes next.
     """
-    lease = leases.take(batch_id)
-    if lease is None:
-        return
-    try:
-        with pausing_on_bad_secrets(lease.run_id):
-            while not stop() and send_window(lease, sender):
-                pass
-        settle(lease)
-    except Lost:
-        return
-    finishing.finish_if_settled(lease.run_id)
+    Turn(sender, stop).run(batch_id)
+
+
+class Turn:
+    """One process's turn at sending: a batch and, with `onward`, others that are due."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        stop: Callable[[], bool] = lambda: False,
+        onward: Callable[[Sequence[int]], int | None] = lambda _but: None,
+    ) -> None:
+        self.sender = sender
+        self.stop = stop
+        self.onward = onward
+        self.services = Services(settings.SEND_IN_FLIGHT)
+        self.lines: list[Line] = []
+        self.flights: dict[int, tuple[Line, Flight]] = {}
+        self.tickets = itertools.count(1)
+        self.stopping = False
+
+    def run(self, batch_id: int) -> None:
+        """Until nothing is due any more, or `stop`. Whatever was claimed is recorded."""
+        self.services.share()
+        self.open(batch_id)
+        while self.lines or self.flights:
+            self.stopping = self.stopping or self.stop()
+            self.claim()
+            self.start()
+            self.step()
+            for line in list(self.lines):
+                self.gather(line)
+            self.share()
+        self.services.tell()
+
+    def share(self) -> None:
+        with contextlib.suppress(DatabaseError):
+            self.services.share()
+
+    def open(self, batch_id: int | None) -> bool:
+        """Take a batch; whether it is ours now."""
+        lease = leases.take(batch_id) if batch_id is not None else None
+        if lease is None:
+            return False
+        run = Run.objects.select_related("campaign").get(pk=lease.run_id)
+        if run.kind == Run.Kind.TEST:
+            self.lines.append(Line(lease, decided=None))
+            return True
+        if run.state in Run.SENDING and (why := trials.tripped(run.pk)):
+            # Whoever tripped it died before it could pause the run.
+            pause(run, why)
+        self.lines.append(
+            Line(lease, decided=trials.settled(run.pk), tried=trials.answered(run.pk))
+        )
+        return True
+
+    # Claiming
+
+    def claim(self) -> None:
+        """Claim while there is room, of the batches that we hold and then of others."""
+        if self.stopping:
+            for line in self.lines:
+                line.ended = True
+            self.take_back()
+            return
+        for line in self.lines:
+            while not line.waiting and self.fits(line):
+                self.claim_of(line)
+        now = timezone.now()
+        idle = all(line.ended or line.rests(now) for line in self.lines)
+        if idle and len(self.lines) < MOST_LINES and self.another():
+            self.claim()
+
+    def another(self) -> bool:
+        """Take one more batch that is due. Others may be quicker, so it asks some times."""
+        held = [line.lease.run_id for line in self.lines if line.more_at]
+        return any(self.open(self.onward(held)) for _attempt in range(3))
+
+    def fits(self, line: Line) -> bool:
+        out = sum(one.out for one in self.lines)
+        return 0 < line.room() <= settings.SEND_IN_FLIGHT - out
+
+    def claim_of(self, line: Line) -> None:
+        """Claim a window of a batch; what goes wrong ends this batch only."""
+        try:
+            window = claiming.claim(line.lease, line.room(), self.services.shut())
+        except Lost:
+            self.forget(line)
+        except ImproperlyConfigured as error:
+            # A key of ours that can't be opened stops the run, instead of trying for ever.
+            line.ended = True
+            run = Run.objects.select_related("campaign__site").get(pk=line.lease.run_id)
+            pause(run, str(error))
+        except Exception as error:
+            log.exception("Batch %s could not be claimed from", line.lease.batch_id)
+            line.ended, line.error = True, f"{type(error).__name__}: {error}"
+        else:
+            if window is None:
+                line.ended = True
+                return
+            line.run, line.more_at = window.run, window.more_at
+            line.requests = window.requests() if window.flights else line.requests
+            line.waiting.extend(window.flights)
+            self.services.deferred(window.deferred)
+
+    # The network
+
+    def start(self) -> None:
+        """Make some requests and let them begin."""
+        for line in self.lines:
+            for _ in range(min(AT_ONCE, len(line.waiting))):
+                flight = line.waiting.popleft()
+                ticket = next(self.tickets)
+                self.flights[ticket] = (line, flight)
+                line.flying += 1
+                leave_at = max(flight.leave_at, self.services.begin(flight.origin))
+                assert line.requests is not None  # noqa: S101 - it came with the window
+                try:
+                    self.sender.start(ticket, line.requests.of(flight.row), leave_at)
+                except Exception:
+                    log.exception("A request could not be made")
+                    self.land(ticket, INTERNAL)
+
+    def step(self) -> None:
+        """Let the network go on, and note what has ended."""
+        if not self.flights:
+            self.rest()
+            return
+        busy = any(line.waiting for line in self.lines)
+        for ticket, outcome in self.sender.step(0.0 if busy else STEP_SECONDS):
+            self.land(ticket, outcome)
+
+    def rest(self) -> None:
+        """Wait for the next slot of a throttle, if that is all that there is to do."""
+        if any(line.landed or line.waiting for line in self.lines) or self.stopping:
+            return
+        slots = [line.more_at for line in self.lines if line.more_at and not line.ended]
+        if slots and len(slots) == len(self.lines):
+            wait = (min(slots) - timezone.now()).total_seconds()
+            time.sleep(min(max(wait, 0.0), STEP_SECONDS))
+
+    def land(self, ticket: int, outcome: Outcome) -> None:
+        if ticket not in self.flights:
+            return  # of a turn of this process that was interrupted
+        line, flight = self.flights.pop(ticket)
+        self.services.note(flight.origin, outcome)
+        self.put_down(line, Landed(flight, outcome))
+        if outcome.kind == OutcomeKind.CONFIG:
+            line.ended = line.doubted = True
+            self.take_back(line)
+
+    def put_down(self, line: Line, landed: Landed) -> None:
+        line.flying -= 1
+        line.landed.append(landed)
+        line.landed_at = line.landed_at or time.monotonic()
+
+    def take_back(self, of: Line | None = None) -> None:
+        """What was claimed and has not begun is given back: of one batch, or of all."""
+        for line in self.lines if of is None else [of]:
+            line.landed += [Landed(flight, None) for flight in line.waiting]
+            line.landed_at = line.landed_at or time.monotonic()
+            line.waiting.clear()
+        if of is None:
+            for ticket in set(self.sender.withdraw()) & set(self.flights):
+                line, flight = self.flights.pop(ticket)
+                self.services.gates.back(flight.origin)
+                self.put_down(line, Landed(flight, None))
+
+    # Recording
+
+    def gather(self, line: Line) -> None:
+        """Record what has come in, when it is enough or nothing else will come; then maybe end."""
+        quiet = not line.waiting and not line.flying
+        if line.landed and (quiet or (not line.doubted and self.is_enough(line))):
+            try:
+                self.record(line)
+            except Lost:
+                self.forget(line)
+                return
+        now = timezone.now()
+        long = line.more_at is not None and line.more_at > now + LONG_WAIT
+        if quiet and not line.landed and (line.ended or long):
+            self.close(line)
+
+    def is_enough(self, line: Line) -> bool:
+        gathered = len(line.landed) >= settings.SEND_WINDOW // 2
+        return gathered or time.monotonic() - line.landed_at >= GATHER_SECONDS
+
+    def record(self, line: Line) -> None:
+        landed, line.landed, line.landed_at = line.landed, [], 0.0
+        assert line.run is not None  # noqa: S101 - it came with the window
+        line.works |= accepted_keys(landed)
+        landed = blame(line.run, landed, line.works)
+        decided = recording.record_surely(line.lease, line.run, landed, line.decided)
+        outcomes = [one.outcome for one in landed if one.outcome]
+        if line.decided is None:
+            return
+        line.decided |= decided
+        line.tried += len(outcomes)
+        refused = any(outcome.kind == OutcomeKind.CONFIG for outcome in outcomes)
+        if (decided or refused) and (why := trials.tripped(line.lease.run_id)):
+            line.ended = True
+            self.take_back(line)
+            pause(line.run, why)
+
+    def close(self, line: Line) -> None:
+        """Give the batch back, and finish its run if that was the last."""
+        self.lines.remove(line)
+        with contextlib.suppress(Lost):
+            if line.error:
+                leases.fail(line.lease, line.error)
+            else:
+                settle(line.lease, line.more_at)
+        finishing.finish_if_settled(line.lease.run_id)
+
+    def forget(self, line: Line) -> None:
+        """Somebody else holds the batch: what we had of it is theirs, and unknown. What is on its
+        way still ends, and is not recorded."""
+        self.lines.remove(line)
+        line.waiting.clear()
 
 
 @transaction.atomic
-def settle(lease: Lease) -> None:
+def settle(lease: Lease, not_before: datetime | None = None) -> None:
     """Give the lease back. What a cancelled run had not claimed becomes cancelled first."""
     batch = leases.hold(lease)
     if Run.objects.filter(pk=lease.run_id, state=Run.State.CANCELLED).exists():
-        count(batch, [Delivery.State.CANCELLED] * ledger.cancel_planned(lease))
-    leases.release(lease, batch)
+        cancelled = ledger.cancel_planned(lease)
+        claiming.count(batch, [Delivery.State.CANCELLED] * cancelled)
+    leases.release(lease, batch, not_before)
 
 
-def send_window(lease: Lease, sender: Sender) -> bool:
-    """One window; False when nothing more is due or the run does not run any more."""
-    window = claim_window(lease)
-    if window is None:
-        return False
-    outcomes = blame(window, sender.send(window.requests))
-    results = [result(row, outcome) for row, outcome in zip(window.rows, outcomes, strict=True)]
-    record_surely(lease, results, window.addresses())
-    stop_on_config(window.run, outcomes)
-    return True
+def accepted_keys(landed: Sequence[Landed]) -> set[int]:
+    """Our keys with which something was accepted."""
+    return {
+        one.flight.row.vapid_key_id
+        for one in landed
+        if one.outcome and one.outcome.kind == OutcomeKind.ACCEPTED
+    }
 
 
-@dataclass(frozen=True)
-class Window:
-    """What one claim committed to send: rows of the ledger and a request for each."""
-
-    run: Run
-    rows: Sequence[Claimed]
-    requests: Sequence[DeliveryRequest]
-
-    def addresses(self) -> dict[int, str]:
-        """Where each was sent to."""
-        pairs = zip(self.rows, self.requests, strict=True)
-        return {row.subscription_id: endpoint.url for row, (endpoint, _message) in pairs}
-
-
-@transaction.atomic
-def claim_window(lease: Lease) -> Window | None:
-    """Commit the intent to send the next window; None if there is nothing (more) to send.
-
-    Requests are made before the commit: should that fail, everybody is still planned.
-    """
-    batch = leases.hold(lease)
-    run = Run.objects.select_related("message", "campaign__site").get(pk=lease.run_id)
-    if run.state != Run.State.RUNNING:
-        return None
-    rows = ledger.claim(lease, version=run.message.version, limit=settings.SEND_WINDOW)
-    if not rows:
-        return None
-    skipped = [row for row in rows if row.state == Delivery.State.SKIPPED]
-    for row in skipped:
-        batch.skipped_by_reason[row.reason] = batch.skipped_by_reason.get(row.reason, 0) + 1
-    count(batch, [row.state for row in skipped])
-    sending = [row for row in rows if row.state == Delivery.State.SENDING]
-    return Window(run, sending, requests_for(run, sending))
-
-
-def requests_for(run: Run, claimed: Sequence[Claimed]) -> list[DeliveryRequest]:
-    """Address and rendered message of each claimed recipient."""
-    message: Message = run.message
-    common = payload.notification(message, run.campaign.site)
-    subscriptions = ledger.subscriptions(claimed)
-    requests: list[DeliveryRequest] = []
-    for row in claimed:
-        tag = tokens.topic(run.pk, row.subscription_id)
-        token = tokens.make(tokens.DeliveryKey(run.month, run.pk, row.subscription_id))
-        rendered = PushMessage(
-            payload=payload.encode(common, token=token, tag=tag),
-            ttl=message.ttl,
-            urgency=Urgency(message.urgency),
-            topic=tag,
-        )
-        requests.append((subscriptions[row.subscription_id].address(), rendered))
-    return requests
-
-
-def blame(window: Window, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[Landed]:
     """The outcomes, with those of CONFIG that stop nobody else as refusals.
 
     A test ends with the answer that it was made to find. A device that subscribed with another key
-    is on its own if its key is an old one of the site, or if the key works for others; nobody can
+    is on its own if its key is an old one of the site, or if the key `works` for others; nobody can
     blame our key then.
     """
-    if window.run.kind == Run.Kind.TEST:
-        return [refusal(o) if o.kind == OutcomeKind.CONFIG else o for o in outcomes]
-    if not any(outcome.reason == MISMATCH for outcome in outcomes):
-        return list(outcomes)
-    keys = [endpoint.vapid.key_id for endpoint, _message in window.requests]
-    works = {key for key, o in zip(keys, outcomes, strict=True) if o.kind == OutcomeKind.ACCEPTED}
-    current = vapid.current(window.run.campaign.site).pk
-    return [
-        refusal(o) if o.reason == MISMATCH and (key != current or key in works) else o
-        for key, o in zip(keys, outcomes, strict=True)
-    ]
+    if run.kind == Run.Kind.TEST:
+        return [recording.refusal(one) for one in landed]
+    if not any(one.outcome and one.outcome.reason == MISMATCH for one in landed):
+        return list(landed)
+    current = vapid.current(run.campaign.site).pk
 
+    def alone(one: Landed) -> bool:
+        key = one.flight.row.vapid_key_id
+        mismatch = one.outcome is not None and one.outcome.reason == MISMATCH
+        return mismatch and (key != current or key in works)
 
-def refusal(outcome: Outcome) -> Outcome:
-    return replace(outcome, kind=OutcomeKind.REFUSED)
-
-
-def result(row: Claimed, outcome: Outcome) -> Result:
-    """What one outcome means for its row of the ledger."""
-    state = STATES.get(outcome.kind, Delivery.State.PLANNED)
-    not_before = None
-    if outcome.kind == OutcomeKind.RETRY:
-        if row.attempts >= MAX_ATTEMPTS:
-            state = Delivery.State.EXPIRED
-        else:
-            not_before = timezone.now() + timedelta(seconds=retry_delay(row.attempts, outcome))
-    return Result(
-        subscription_id=row.subscription_id,
-        state=state,
-        reason="retries_exhausted" if state == Delivery.State.EXPIRED else outcome.reason[:40],
-        status_code=outcome.status_code,
-        message_location=outcome.message_location,
-        not_before=not_before,
-    )
-
-
-def retry_delay(attempts: int, outcome: Outcome) -> float:
-    """Seconds until the next attempt: exponential with jitter, not before the service asked for."""
-    ceiling = min(FIRST_DELAY_SECONDS * 2**attempts, LONGEST_DELAY_SECONDS)
-    delay = random.uniform(FIRST_DELAY_SECONDS, ceiling)  # noqa: S311 - spreads load, hides nothing
-    return max(delay, outcome.retry_after or 0)
-
-
-def record_surely(lease: Lease, results: Sequence[Result], addresses: Mapping[int, str]) -> None:
-    """Record a window, though the database be away for a while: only we know the outcomes.
-
-    To record twice changes nothing, should an answer of the database alone have been lost.
-    """
-    give_up_at = time.monotonic() + RECORD_SECONDS
-    while True:
-        try:
-            return record_window(lease, results, addresses)
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > give_up_at:
-                raise
-            connection.close()
-            time.sleep(0.5)
-
-
-@transaction.atomic
-def record_window(lease: Lease, results: Sequence[Result], addresses: Mapping[int, str]) -> None:
-    """Write a window's outcomes and the batch's counters together; Lost if we were fenced off."""
-    batch = leases.hold(lease)
-    states = ledger.record(lease, results)
-    gone = [r.subscription_id for r in results if r.state == Delivery.State.GONE]
-    consent.mark_gone(gone, addresses)
-    count(batch, [state for state in states if state != Delivery.State.PLANNED])
-
-
-def count(batch: Batch, states: Sequence[Delivery.State]) -> None:
-    """Move rows that were settled from pending to their counters, and renew the lease."""
-    for state, number in Counter(states).items():
-        counter = COUNTERS[state]
-        setattr(batch, counter, getattr(batch, counter) + number)
-        batch.pending -= number
-    batch.save(update_fields=["pending", *COUNTERS.values(), "skipped_by_reason", "leased_until"])
-
-
-def stop_on_config(run: Run, outcomes: Sequence[Outcome]) -> None:
-    """A push service refuses our key: pause, keep every subscription, and say what to fix."""
-    answer = next((o for o in outcomes if o.kind == OutcomeKind.CONFIG), None)
-    if answer is None:
-        return
-    sentence = _("The push service refuses our key (%(answer)s). Nobody is lost. Fix the key.") % {
-        "answer": f"{answer.status_code}: {(answer.detail or answer.reason)[:100]}"
-    }
-    pause(run, sentence)
-
-
-@contextlib.contextmanager
-def pausing_on_bad_secrets(run_id: int) -> Iterator[None]:
-    """A key of ours that can't be opened stops the run, and says so, instead of trying for ever."""
-    try:
-        yield
-    except ImproperlyConfigured as error:
-        pause(Run.objects.select_related("campaign__site").get(pk=run_id), str(error))
+    return [recording.refusal(one) if alone(one) else one for one in landed]
 
 
 def pause(run: Run, sentence: str) -> None:
     """Pause the campaign; a test just ends."""
     if run.kind == Run.Kind.TEST:
-        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(
-            state=Run.State.CANCELLED, pause_reason=sentence[:200], finished_at=timezone.now()
+        Run.objects.filter(pk=run.pk, state__in=Run.SENDING).update(
+            state=Run.State.CANCELLED, pause_reason=sentence[:400], finished_at=timezone.now()
         )
         return
     # Refused: somebody paused or cancelled it in the meantime.
     with contextlib.suppress(starting.Refused):
-        starting.pause(run.campaign, reason=sentence[:200])
+        starting.pause(run.campaign, reason=sentence[:400])

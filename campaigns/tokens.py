@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import struct
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -25,9 +26,13 @@ class BadToken(ValueError):
     """Not a token that this server made."""
 
 
+@lru_cache(maxsize=4)
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(b"beckon.receipt\0" + secret.encode()).digest()
+
+
 def _mac(packed: bytes) -> bytes:
-    key = hashlib.sha256(b"beckon.receipt\0" + settings.SECRET_KEY.encode()).digest()
-    return hmac.digest(key, packed, "sha256")[:_MAC_BYTES]
+    return hmac.digest(_key(settings.SECRET_KEY), packed, "sha256")[:_MAC_BYTES]
 
 
 def make(key: DeliveryKey) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.conf import settings
 from subscribers.transports.client import PushClient
 from subscribers.transports.endpoints import EndpointRefused
 from subscribers.transports.keys import BadKey, VapidSigner
-from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind, Request
+from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 from subscribers.transports.webpush import BadMessage, request_for
 
 
@@ -20,31 +19,43 @@ class WebPushSender:
     def __init__(self, client: PushClient, signer: VapidSigner) -> None:
         self.client = client
         self.signer = signer
+        self._refused: list[tuple[int, Outcome]] = []
 
     @staticmethod
     @cache
     def of_process() -> WebPushSender:
         return WebPushSender(PushClient(), VapidSigner())
 
-    def send(self, requests: Sequence[DeliveryRequest]) -> list[Outcome]:
-        """One outcome per request, in order. A row that can't be encoded refuses only itself."""
-        made = [self._request(request) for request in requests]
-        answers = iter(
-            self.client.send_many(
-                [one for one in made if isinstance(one, Request)],
-                extra_origins=settings.EXTRA_PUSH_ORIGINS,
-            )
-        )
-        return [one if isinstance(one, Outcome) else next(answers) for one in made]
-
-    def _request(self, request: DeliveryRequest) -> Request | Outcome:
+    def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
+        """Encrypt and let it begin. What can't be encoded refuses only itself."""
         try:
-            return request_for(*request, self.signer)
+            made = request_for(*request, self.signer)
         except EndpointRefused as error:
-            return Outcome(OutcomeKind.REFUSED, None, f"endpoint_{error.code}")
+            self._refuse(ticket, f"endpoint_{error.code}")
         except BadMessage as error:
-            return Outcome(OutcomeKind.REFUSED, None, error.code, detail=error.sentence)
+            self._refuse(ticket, error.code, error.sentence)
         except BadKey as error:
             if error.field in {"p256dh", "auth"}:
-                return Outcome(OutcomeKind.REFUSED, None, "not_encodable", detail=error.sentence)
-            return Outcome(OutcomeKind.CONFIG, None, "vapid_unusable", detail=error.sentence)
+                self._refuse(ticket, "not_encodable", error.sentence)
+            else:
+                unusable = Outcome(
+                    OutcomeKind.CONFIG, None, "vapid_unusable", detail=error.sentence
+                )
+                self._refused.append((ticket, unusable))
+        else:
+            self.client.start(
+                ticket, made, extra_origins=settings.EXTRA_PUSH_ORIGINS, leave_at=leave_at
+            )
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        """What has ended; waits for at most so long if nothing has."""
+        refused, self._refused = self._refused, []
+        return refused + self.client.step(0.0 if refused else seconds)
+
+    def withdraw(self) -> list[int]:
+        """Take back what has not begun."""
+        return self.client.withdraw()
+
+    def _refuse(self, ticket: int, reason: str, detail: str = "") -> None:
+        outcome = Outcome(OutcomeKind.REFUSED, None, reason, detail=detail)
+        self._refused.append((ticket, outcome))

@@ -32,6 +32,15 @@ PUSH_SERVICES = (
 )
 
 
+def service_of(address: str) -> str:
+    """The name of the push service at an endpoint or origin, else its host."""
+    host = urlsplit(address).hostname or ""
+    for suffix, name in PUSH_SERVICES:
+        if host == suffix or host.endswith(f".{suffix}"):
+            return name
+    return host
+
+
 class VapidKey(models.Model):
     """A site's application server key pair. A subscription remembers the one it was made with."""
 
@@ -248,11 +257,7 @@ class Subscription(models.Model):
     @property
     def service(self) -> str:
         """The push service by name or host: all of the endpoint that a page may show."""
-        host = urlsplit(self.endpoint).hostname or ""
-        for suffix, name in PUSH_SERVICES:
-            if host == suffix or host.endswith(f".{suffix}"):
-                return name
-        return host
+        return service_of(self.endpoint)
 
     def address(self) -> Endpoint:
         """What the transport needs to reach it. Load `vapid_key` with it."""

@@ -1,6 +1,6 @@
 """The network of the engine's tests: what a push service would answer, and what it was asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 
@@ -14,24 +14,38 @@ LATER = Outcome(OutcomeKind.RETRY, None, "connect")
 
 
 class FakeService:
-    """Answers by endpoint, else with 201; `log` is what a push service would have seen."""
+    """Answers by endpoint, else with 201; `log` is what a push service would have seen.
+
+    What was started leaves with the next step, all together.
+    """
 
     def __init__(self, **answers: Outcome) -> None:
         self.answers = answers
+        self.started: dict[int, DeliveryRequest] = {}
         self.log: list[str] = []
         self.windows: list[int] = []
         self.topics: list[str] = []
         self.payloads: list[bytes] = []
         self.before: Callable[[], None] | None = None
 
-    def send(self, requests: Sequence[DeliveryRequest]) -> list[Outcome]:
-        if self.before:
+    def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
+        self.started[ticket] = request
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        leaving, self.started = self.started, {}
+        if leaving and self.before:
             self.before()
-        self.windows.append(len(requests))
-        self.log += [endpoint.url for endpoint, _message in requests]
-        self.topics += [message.topic for _endpoint, message in requests]
-        self.payloads += [message.payload for _endpoint, message in requests]
-        return [
-            self.answers.get(endpoint.url.rsplit("/", 1)[-1], ACCEPTED)
-            for endpoint, _message in requests
-        ]
+        if leaving:
+            self.windows.append(len(leaving))
+        return [(ticket, self.answer(request)) for ticket, request in leaving.items()]
+
+    def withdraw(self) -> list[int]:
+        taken, self.started = list(self.started), {}
+        return taken
+
+    def answer(self, request: DeliveryRequest) -> Outcome:
+        endpoint, message = request
+        self.log.append(endpoint.url)
+        self.topics.append(message.topic)
+        self.payloads.append(message.payload)
+        return self.answers.get(endpoint.url.rsplit("/", 1)[-1], ACCEPTED)

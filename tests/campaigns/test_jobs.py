@@ -9,10 +9,9 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from campaigns import jobs, starting
-from campaigns.models import Batch, Run
+from campaigns.models import Batch, Delivery, Run
 from campaigns.webpush import WebPushSender
-from subscribers.transports.messages import OutcomeKind
-from tests.campaigns.engine import check_books
+from tests.campaigns.engine import check_books, drive
 from tests.factories import make_campaign, make_site, make_subscription
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,23 +90,15 @@ def test_a_batch_whose_sender_died_is_queued_when_its_lease_ends() -> None:
 
 
 def test_the_process_has_one_sender_and_a_poisoned_device_refuses_only_itself() -> None:
-    from campaigns.ledger import Claimed
-    from campaigns.models import Delivery
-    from campaigns.sending import requests_for
-
     sender = WebPushSender.of_process()
     assert sender is WebPushSender.of_process()
     site = make_site()
-    devices = [
-        make_subscription(site, p256dh=b"\x04" + b"\1" * 64, auth=b"a" * 16),
-        make_subscription(site, endpoint="https://169.254.169.254/wpush"),
-    ]
+    make_subscription(site, p256dh=b"\x04" + b"\1" * 64, auth=b"a" * 16)
+    make_subscription(site, endpoint="https://169.254.169.254/wpush")
     run = starting.start(make_campaign(site))
-    rows = [Claimed(device.pk, Delivery.State.SENDING, "", 1) for device in devices]
-    from django.db import transaction
-
-    with transaction.atomic():
-        requests = requests_for(run, rows)
-    outcomes = sender.send(requests)
-    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.REFUSED, OutcomeKind.REFUSED]
-    assert outcomes[0].reason == "not_encodable"
+    drive(run, sender)
+    reasons = Delivery.objects.order_by("subscription_id").values_list("state", "reason")
+    assert list(reasons) == [
+        (Delivery.State.REFUSED, "not_encodable"),
+        (Delivery.State.REFUSED, "endpoint_host"),
+    ]

@@ -8,7 +8,18 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import finishing, jobs, leases, ledger, planning, sending, starting, tokens, tracking
+from campaigns import (
+    claiming,
+    finishing,
+    jobs,
+    leases,
+    ledger,
+    planning,
+    sending,
+    starting,
+    tokens,
+    tracking,
+)
 from campaigns.leases import Lease
 from campaigns.models import Batch, Campaign, Delivery, Run
 from subscribers.models import Subscription
@@ -45,15 +56,15 @@ def taken() -> Lease:
 def test_a_receipt_and_the_record_of_its_window(meanwhile: Meanwhile) -> None:
     run = planned()
     lease = taken()
-    window = sending.claim_window(lease)
+    window = claiming.claim(lease, 100)
     assert window is not None
-    device = window.rows[0].subscription_id
+    device = window.flights[0].row.subscription_id
     token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
     with transaction.atomic():
         batch = leases.hold(lease)
         receipt = meanwhile.start(lambda: tracking.receive(token, tracking.Receipt.CLICKED))
         states = ledger.record(lease, [ledger.Result(device, Delivery.State.ACCEPTED)])
-        sending.count(batch, states)
+        claiming.count(batch, states)
     assert receipt.result()
     check_books(run)
 
@@ -109,10 +120,10 @@ def test_a_device_that_leaves_while_its_window_is_claimed(meanwhile: Meanwhile, 
             Subscription.objects.all().delete()
         else:
             Subscription.objects.update(state=Subscription.State.UNSUBSCRIBED)
-        claim = meanwhile.start(lambda: sending.claim_window(lease))
+        claim = meanwhile.start(lambda: claiming.claim(lease, 100))
     window = claim.result()
     assert window is not None
-    assert window.requests == []
+    assert window.flights == []
     row = Delivery.objects.get()
     assert (row.state, row.reason) == (Delivery.State.SKIPPED, how)
     check_books(run)
@@ -125,7 +136,7 @@ def test_two_runs_claim_the_same_devices(meanwhile: Meanwhile) -> None:
     with transaction.atomic():
         one = leases.take(Batch.objects.get(run=run).pk)
         assert one is not None
-        assert sending.claim_window(one) is not None
+        assert claiming.claim(one, 100) is not None
         service = FakeService()
         second = meanwhile.start(lambda: sending.deliver(Batch.objects.get(run=other).pk, service))
     second.result()

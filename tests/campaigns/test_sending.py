@@ -6,7 +6,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Site
-from campaigns import leases, ledger, planning, reports, sending, starting
+from campaigns import claiming, leases, planning, recording, reports, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
 from subscribers.models import ConsentRecord, Subscription
 from tests.campaigns import senders
@@ -103,25 +103,30 @@ def test_a_retry_waits_as_long_as_the_push_service_asked_and_then_is_sent(site: 
     assert run.state == Run.State.FINISHED
 
 
-def test_a_push_service_that_is_always_busy_ends_in_expired(site: Site) -> None:
+@pytest.mark.parametrize(("ttl", "hour"), [(86_400, 1.0), (600, 1 / 6)])
+def test_what_is_never_taken_expires_with_its_ttl_or_after_an_hour(
+    site: Site, ttl: int, hour: float
+) -> None:
     busy = device(site, "busy")
-    run = starting.start(make_campaign(site))
+    run = starting.start(make_campaign(site, message={"ttl": ttl}))
     service = FakeService(busy=senders.LATER)
-    drive(run, service)
-    batch = Batch.objects.get(run=run)
-    for _attempt in range(sending.MAX_ATTEMPTS):
-        batch.refresh_from_db()
-        if batch.due_at:
-            with time_machine.travel(batch.due_at + timedelta(seconds=1), tick=False):
-                sending.deliver(batch.pk, service)
+    began = timezone.now()
+    with time_machine.travel(began, tick=False) as clock:
+        drive(run, service)
+        while due := Batch.objects.get(run=run).due_at:
+            clock.move_to(due)
+            sending.deliver(Batch.objects.get(run=run).pk, service)
+        lasted = timezone.now() - began
     check_books(run)
-    assert len(service.log) == sending.MAX_ATTEMPTS
     assert row(busy).state == Delivery.State.EXPIRED
     assert row(busy).reason == "retries_exhausted"
+    assert row(busy).attempts == len(service.log) > 2
+    assert lasted <= timedelta(hours=hour)
+    assert lasted + timedelta(seconds=recording.LONGEST_DELAY_SECONDS) > timedelta(hours=hour)
 
 
 def test_retry_delays_grow_have_jitter_and_a_floor() -> None:
-    delays = [[sending.retry_delay(n, senders.LATER) for _ in range(50)] for n in range(1, 9)]
+    delays = [[recording.retry_delay(n, senders.LATER) for _ in range(50)] for n in range(1, 9)]
     assert all(10 <= delay <= 600 for row in delays for delay in row)
     assert max(delays[0]) <= 20 < max(delays[5])
     assert len(set(delays[3])) > 1
@@ -157,7 +162,7 @@ def test_what_a_dead_sender_had_claimed_is_unknown_and_never_sent_again(
     service = FakeService()
     lease = leases.take(batch.pk)
     assert lease is not None
-    assert sending.claim_window(lease) is not None  # and dies here
+    assert claiming.claim(lease, settings.SEND_WINDOW) is not None  # and dies here
     sending.deliver(batch.pk, service)
     assert service.log == [], "the lease is still held"
     later = timezone.now() + timedelta(seconds=settings.SEND_LEASE_SECONDS + 1)
@@ -173,21 +178,26 @@ def test_what_a_dead_sender_had_claimed_is_unknown_and_never_sent_again(
     assert run.state == Run.State.FINISHED
 
 
-def test_a_sender_that_was_fenced_off_neither_claims_nor_records(site: Site) -> None:
+def accepted(window: claiming.Window) -> list[recording.Landed]:
+    return [recording.Landed(flight, senders.ACCEPTED) for flight in window.flights]
+
+
+def test_a_sender_that_was_fenced_off_neither_claims_nor_records(
+    site: Site, settings: Settings
+) -> None:
     device(site, "a")
     run = starting.start(make_campaign(site))
     planning.plan(run.pk)
     batch = Batch.objects.get(run=run)
     lease = leases.take(batch.pk)
     assert lease is not None
-    window = sending.claim_window(lease)
+    window = claiming.claim(lease, settings.SEND_WINDOW)
     assert window is not None
     Batch.objects.filter(pk=batch.pk).update(token=lease.token + 1)
     with pytest.raises(leases.Lost):
-        sending.claim_window(lease)
-    result = ledger.Result(window.rows[0].subscription_id, Delivery.State.ACCEPTED)
+        claiming.claim(lease, settings.SEND_WINDOW)
     with pytest.raises(leases.Lost):
-        sending.record_window(lease, [result], {})
+        recording.record(lease, window.run, accepted(window))
     with pytest.raises(leases.Lost):
         sending.settle(lease)
     check_books(run)
@@ -201,10 +211,11 @@ def test_a_record_touches_the_rows_of_its_own_batch_only(site: Site, settings: S
     one, two = (leases.take(batch.pk) for batch in Batch.objects.order_by("pk"))
     assert one is not None
     assert two is not None
-    assert sending.claim_window(one) is not None
-    assert sending.claim_window(two) is not None
-    both = [ledger.Result(of.pk, Delivery.State.ACCEPTED) for of in (first, second)]
-    sending.record_window(one, both, {})
+    mine, other = claiming.claim(one, 1), claiming.claim(two, 1)
+    assert mine is not None
+    assert other is not None
+    recording.record(one, run, accepted(mine))
+    recording.record(one, run, accepted(other))
     assert row(first).state == Delivery.State.ACCEPTED
     assert row(second).state == Delivery.State.SENDING
     check_books(run)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Site
-from campaigns import finishing, leases, planning, reports, sending, starting
+from campaigns import finishing, leases, planning, recording, reports, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
 from config import ticker
 from subscribers import vapid
@@ -219,7 +219,7 @@ def test_a_lost_lease_is_not_waited_for(site: Site) -> None:
     assert lease is not None
     Batch.objects.update(token=lease.token + 1)
     with pytest.raises(leases.Lost):
-        sending.record_surely(lease, [], {})
+        recording.record_surely(lease, run, [])
 
 
 def test_a_tick_that_fails_is_not_the_last(

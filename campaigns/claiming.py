@@ -1,0 +1,147 @@
+"""Claiming a window: the intent to send is committed before a byte leaves (design section 5)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns import leases, ledger, payload, throttling, tokens
+from campaigns.leases import Lease
+from campaigns.ledger import Claimed, Shut
+from campaigns.models import Batch, Delivery, Run
+from subscribers import vapid
+from subscribers.models import VapidKey
+from subscribers.transports.keys import VapidIdentity
+from subscribers.transports.messages import DeliveryRequest, Endpoint, Urgency
+from subscribers.transports.messages import Message as PushMessage
+
+# The batch counter that a state of the ledger is summed up in.
+COUNTERS: dict[int, str] = {
+    Delivery.State.ACCEPTED: "accepted",
+    Delivery.State.REFUSED: "refused",
+    Delivery.State.GONE: "gone",
+    Delivery.State.SKIPPED: "skipped",
+    Delivery.State.EXPIRED: "expired",
+    Delivery.State.CANCELLED: "cancelled",
+    Delivery.State.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One claimed delivery: its row, its device, and when it may leave (`time.monotonic()`)."""
+
+    row: Claimed
+    origin: str
+    leave_at: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one claim committed to send, and how to make the requests.
+
+    `deferred`: how many rows of each push service that has to wait were given a later time.
+    `more_at`: a throttle has no slot before that.
+    """
+
+    run: Run
+    flights: Sequence[Flight]
+    identities: Mapping[int, VapidIdentity]
+    deferred: Mapping[str, int] = field(default_factory=dict)
+    more_at: datetime | None = None
+
+    def requests(self) -> Requests:
+        return Requests(self.run, self.identities)
+
+
+class Requests:
+    """Makes the request of each delivery of a run's present message."""
+
+    def __init__(self, run: Run, identities: Mapping[int, VapidIdentity]) -> None:
+        self._run = run
+        self._identities = identities
+        self._template = payload.Template(run.message, run.campaign.site)
+        self._urgency = Urgency(run.message.urgency)
+
+    def of(self, row: Claimed) -> DeliveryRequest:
+        """The device's address and its rendered message."""
+        run, device = self._run, row.subscription_id
+        tag = tokens.topic(run.pk, device)
+        token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
+        identity = self._identities[row.vapid_key_id]
+        endpoint = Endpoint(row.endpoint, bytes(row.p256dh), bytes(row.auth), identity)
+        filled = self._template.fill(token=token, tag=tag)
+        return endpoint, PushMessage(filled, run.message.ttl, self._urgency, tag)
+
+
+@transaction.atomic
+def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> Window | None:
+    """Commit the intent to send the next window; None if there is nothing (more) to send.
+
+    Our keys are opened before the commit: should that fail, everybody is still planned.
+    """
+    batch = leases.hold(lease)
+    run = Run.objects.select_related("message", "campaign__site").get(pk=lease.run_id)
+    if run.state not in Run.SENDING:
+        return None
+    slots = throttling.slots(run, limit)
+    if slots and not slots.count:
+        batch.save(update_fields=["leased_until"])
+        return Window(run, [], {}, more_at=slots.first)
+    limit = slots.count if slots else limit
+    rows = ledger.claim(lease, version=run.message.version, limit=limit, shut=shut or {})
+    if not rows:
+        return None
+    sending = [row for row in rows if row.state == Delivery.State.SENDING]
+    flights = flights_of(sending, slots)
+    if slots:
+        slots.use(len(sending))
+    skip(batch, [row for row in rows if row.state == Delivery.State.SKIPPED])
+    waiting = [row for row in rows if row.state == Delivery.State.PLANNED]
+    deferred = Counter(origin_of(row.endpoint) for row in waiting)
+    keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
+    identities = {pk: vapid.identity(key) for pk, key in keys.items()}
+    return Window(run, flights, identities, deferred)
+
+
+def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[Flight]:
+    """Each with its origin and, where a throttle says so, its moment."""
+    if slots is None:
+        return [Flight(row, origin_of(row.endpoint), 0.0) for row in rows]
+    first = time.monotonic() + (slots.first - timezone.now()).total_seconds()
+    step = slots.step.total_seconds()
+    return [
+        Flight(row, origin_of(row.endpoint), first + number * step)
+        for number, row in enumerate(rows)
+    ]
+
+
+def origin_of(endpoint: str) -> str:
+    """`scheme://host[:port]`, as `starts_with` in the claim compares it."""
+    return "/".join(endpoint.split("/", 3)[:3])
+
+
+def skip(batch: Batch, rows: Sequence[Claimed]) -> None:
+    """Settle those that the claim skipped, and renew the lease."""
+    for row in rows:
+        batch.skipped_by_reason[row.reason] = batch.skipped_by_reason.get(row.reason, 0) + 1
+    count(batch, [row.state for row in rows])
+
+
+def count(batch: Batch, states: Sequence[int]) -> None:
+    """Move rows that were settled from pending to their counters, and renew the lease."""
+    changed = ["leased_until"]
+    for state, number in Counter(states).items():
+        if counter := COUNTERS.get(state):
+            setattr(batch, counter, getattr(batch, counter) + number)
+            batch.pending -= number
+            changed += [counter, "pending"]
+    if states:
+        changed += ["skipped_by_reason", "tallies"]
+    batch.save(update_fields=set(changed))

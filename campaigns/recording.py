@@ -1,0 +1,156 @@
+"""Recording what push services answered: in one transaction with the batch's counters."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from campaigns import leases, ledger, tallies, trials
+from campaigns.claiming import Flight, count
+from campaigns.leases import Lease
+from campaigns.ledger import Result
+from campaigns.models import Batch, Delivery, Run
+from campaigns.trials import Pair
+from subscribers import consent
+from subscribers.transports.messages import Outcome, OutcomeKind
+
+FIRST_DELAY_SECONDS = 10
+LONGEST_DELAY_SECONDS = 600
+# An hour after its first attempt a message is late news (push-reference section 1.7).
+GIVE_UP_SECONDS = 3600
+# How long a database that is away is waited for with outcomes in hand: within the lease.
+RECORD_SECONDS = 30.0
+MOST_MS = 32_767
+
+STATES = {
+    OutcomeKind.ACCEPTED: Delivery.State.ACCEPTED,
+    OutcomeKind.REFUSED: Delivery.State.REFUSED,
+    OutcomeKind.GONE: Delivery.State.GONE,
+    OutcomeKind.UNKNOWN: Delivery.State.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A delivery with its outcome; None: given back, no byte has left."""
+
+    flight: Flight
+    outcome: Outcome | None
+
+
+def result(landed: Landed, ttl: int) -> Result:
+    """What an outcome means for its row. `ttl`: seconds that the message is worth anything."""
+    row, outcome = landed.flight.row, landed.outcome
+    if outcome is None:
+        return Result(row.subscription_id, Delivery.State.PLANNED, unsent=True)
+    state = STATES.get(outcome.kind, Delivery.State.PLANNED)
+    reason, not_before = outcome.reason[:40], None
+    if outcome.kind == OutcomeKind.RETRY:
+        not_before = timezone.now() + timedelta(seconds=retry_delay(row.attempts, outcome))
+        if not_before > row.sent_at + timedelta(seconds=min(ttl, GIVE_UP_SECONDS)):
+            state, reason, not_before = Delivery.State.EXPIRED, "retries_exhausted", None
+    latency = outcome.latency
+    return Result(
+        subscription_id=row.subscription_id,
+        state=state,
+        reason=reason,
+        status_code=outcome.status_code,
+        message_location=outcome.message_location,
+        not_before=not_before,
+        took_ms=None if latency is None else min(round(latency * 1000), MOST_MS),
+    )
+
+
+def retry_delay(attempts: int, outcome: Outcome) -> float:
+    """Seconds until the next attempt: exponential with jitter, not before the service asked for."""
+    ceiling = min(FIRST_DELAY_SECONDS * 2**attempts, LONGEST_DELAY_SECONDS)
+    delay = random.uniform(FIRST_DELAY_SECONDS, ceiling)  # noqa: S311 - spreads load, hides nothing
+    return max(delay, outcome.retry_after or 0)
+
+
+def refusal(landed: Landed) -> Landed:
+    """The same, as a fault of this device alone."""
+    if landed.outcome is None or landed.outcome.kind != OutcomeKind.CONFIG:
+        return landed
+    return replace(landed, outcome=replace(landed.outcome, kind=OutcomeKind.REFUSED))
+
+
+def record_surely(
+    lease: Lease, run: Run, landed: Sequence[Landed], decided: Collection[Pair] | None = None
+) -> set[Pair]:
+    """Record, though the database be away for a while: only we know the outcomes.
+
+    To record twice changes nothing, should an answer of the database alone have been lost.
+    """
+    give_up_at = time.monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            return record(lease, run, landed, decided)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > give_up_at:
+                raise
+            connection.close()
+            time.sleep(0.5)
+
+
+@transaction.atomic
+def record(
+    lease: Lease, run: Run, landed: Sequence[Landed], decided: Collection[Pair] | None = None
+) -> set[Pair]:
+    """Write outcomes and the batch's counters together; Lost if we were fenced off.
+
+    `decided`: pairs of key and push service that the run's trials know enough of; those that are
+    decided now are returned. None: a run without trials.
+    """
+    batch = leases.hold(lease)
+    results = [result(one, run.message.ttl) for one in landed]
+    states = ledger.record(lease, results)
+    if len(states) < len(results):
+        # Recorded before, by a transaction whose answer was lost: it counted them too.
+        batch.save(update_fields=["leased_until"])
+        return set()
+    gone = {
+        one.flight.row.subscription_id: one.flight.row.endpoint
+        for one in landed
+        if one.outcome and one.outcome.kind == OutcomeKind.GONE
+    }
+    if gone:
+        consent.mark_gone(gone, gone)
+    add_up(batch, landed)
+    count(batch, states)
+    return set() if decided is None else trials.note(run, answers(landed, decided))
+
+
+def add_up(batch: Batch, landed: Sequence[Landed]) -> None:
+    """Add the answers to the batch's sums by push service."""
+    for one in landed:
+        if one.outcome and (name := counted_as(one.outcome)):
+            tally = batch.tallies.setdefault(one.flight.origin, tallies.empty())
+            tallies.note(tally, name, milliseconds(one.outcome))
+
+
+def counted_as(outcome: Outcome) -> str:
+    """Which count of a tally an outcome belongs to; '' for none."""
+    if outcome.kind == OutcomeKind.RETRY:
+        return "waits" if outcome.status_code else ""
+    return outcome.kind.value if outcome.kind.value in tallies.COUNTS else ""
+
+
+def milliseconds(outcome: Outcome) -> float | None:
+    return None if outcome.latency is None else outcome.latency * 1000
+
+
+def answers(landed: Sequence[Landed], decided: Collection[Pair]) -> dict[Pair, trials.Answers]:
+    """The answers that the trials still count. A key that is refused counts at any time."""
+    found: dict[Pair, trials.Answers] = {}
+    for one in landed:
+        pair = (one.flight.row.vapid_key_id, one.flight.origin)
+        if one.outcome and (pair not in decided or one.outcome.kind == OutcomeKind.CONFIG):
+            found.setdefault(pair, trials.Answers()).add(one.outcome)
+    return found
