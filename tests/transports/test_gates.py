@@ -238,7 +238,8 @@ def test_rows_in_the_ledger_queue_behind_one_another(gates: Gates, clock: Clock)
     answer(gates, clock, *[limited(10.0)] * 5)
     opens = clock.now + 10
     first = gates.shut()[FCM]
-    assert first == (pytest.approx(opens), 1.0)
+    assert first.until == pytest.approx(opens)
+    assert first.interval == 1.0
     gates.deferred(FCM, 40)
     assert gates.shut()[FCM].until == pytest.approx(opens + 40)
     gates.deferred(FCM, 10_000)
@@ -264,7 +265,8 @@ def test_a_full_second_of_slots_is_enough(gates: Gates, clock: Clock) -> None:
         begun += 1
     assert begun == 11
     shut = gates.shut()[FCM]
-    assert shut == (pytest.approx(clock.now + 1.1), pytest.approx(0.1))
+    assert shut.until == pytest.approx(clock.now + 1.1)
+    assert shut.interval == pytest.approx(0.1)
     gates.back(FCM)
     assert FCM not in gates.shut()
 
