@@ -1,19 +1,21 @@
 """The one client by which web pushes leave: many requests at once, one outcome for each.
 
 No retries, no redirects, no proxies, a deadline for each request, bounded answers, and connections
-to public addresses only. Connections stay open between calls of the same process.
+to public addresses only. Connections stay open between requests of the same process.
 """
 
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import logging
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import pycurl
 
@@ -22,15 +24,13 @@ from .endpoints import EndpointRefused, Origin, examine_endpoint
 from .exchange import Exchange, Limits
 from .messages import Outcome, OutcomeKind, Request
 
-MAX_IN_FLIGHT = 256
-# For one origin: less than all, so that one that hangs does not hold up the others.
-HTTP2_IN_FLIGHT = 192
+MAX_IN_FLIGHT = 500
 # Before an origin has answered by HTTP/2, one request needs one connection.
 HTTP1_IN_FLIGHT = 24
 _MAX_CONNECTIONS = 64
 _LONGEST_WAIT = 1.0
 _REMOVED = "removed"
-_UNACCOUNTED = Outcome(OutcomeKind.UNKNOWN, None, "internal_error")
+_NOT_STARTED = Outcome(OutcomeKind.RETRY, None, "not_started", retry_after=0.0)
 # What one row can cause. Not Exception: a job's time limit arrives as one, and must get through.
 _ROW_FAULTS = (pycurl.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -40,26 +40,26 @@ logger = logging.getLogger(__name__)
 _inherited: list[object] = []
 
 
-@dataclass
-class _Work:
-    """One call of `send_many`."""
+class _Row(NamedTuple):
+    """One request that waits for its time, or for room at its origin."""
 
-    requests: list[Request]
-    extra_origins: frozenset[str]
-    outcomes: list[Outcome | None]
-    give_up_at: float
-    waiting: dict[Origin, deque[int]] = field(default_factory=dict)
-    active: dict[pycurl.Curl, tuple[Exchange, int, Origin]] = field(default_factory=dict)
-    in_flight: dict[Origin, int] = field(default_factory=dict)
+    ticket: int
+    request: Request
+    origin: Origin
+
+
+class _Flight(NamedTuple):
+    exchange: Exchange
+    row: _Row
 
 
 class PushClient:
-    """Sends requests and says what became of each.
+    """Sends requests and says what became of each: `start` some, then `step` until they ended.
 
-    `timeout` and `connect_timeout`: seconds for one request; `budget`: seconds after which a call
-    starts no further requests, so that it ends within `budget + timeout`. `ca_file`: certificates
-    to trust instead of the system's. `resolve`: fixed addresses (`host:port:address`) in place of
-    DNS. Calls from several threads take turns; give each thread its own client to avoid that.
+    `timeout` and `connect_timeout`: seconds for one request, from when it begins to leave.
+    `most_in_flight`: of all origins; one origin gets four fifths of it, so that one that hangs does
+    not hold up the others. `ca_file`: certificates to trust instead of the system's. `resolve`:
+    fixed addresses (`host:port:address`) in place of DNS. A client belongs to one thread.
     """
 
     def __init__(
@@ -67,116 +67,182 @@ class PushClient:
         *,
         timeout: float = 10.0,
         connect_timeout: float = 5.0,
-        budget: float = 60.0,
+        most_in_flight: int = MAX_IN_FLIGHT,
         ca_file: str | None = None,
         resolve: Sequence[str] = (),
     ) -> None:
         self._limits = Limits(total=timeout, connect=connect_timeout)
-        self._budget = budget
+        self._most_in_flight = most_in_flight
+        self._most_at_origin = max(1, most_in_flight * 4 // 5)
         self._ca_file = ca_file
         self._resolve = tuple(resolve)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
         self._multi: pycurl.CurlMulti | None = None
         self._idle: list[Exchange] = []
         self._connections = Connections()
         self._http2_origins: set[Origin] = set()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Hold no tickets: neither waiting, nor in flight, nor ended."""
+        self._later: list[tuple[float, int, _Row]] = []  # a heap, by when each may leave
+        self._order = itertools.count()
+        self._waiting: dict[Origin, deque[_Row]] = {}
+        self._active: dict[pycurl.Curl, _Flight] = {}
+        self._in_flight: dict[Origin, int] = {}
+        self._ended: list[tuple[int, Outcome]] = []
+
+    @property
+    def pending(self) -> int:
+        """How many have been started and neither returned by `step` nor withdrawn."""
+        self._leave_to_parent()
+        waiting = sum(map(len, self._waiting.values()))
+        return waiting + len(self._later) + len(self._active) + len(self._ended)
+
+    def start(
+        self,
+        ticket: int,
+        request: Request,
+        *,
+        extra_origins: frozenset[str],
+        leave_at: float = 0.0,
+    ) -> None:
+        """Take a request, of which `step` will say under `ticket` what it came to.
+
+        It leaves at the next `step` after `leave_at` (`time.monotonic()` seconds) at which its
+        origin has room. No request can make this raise: a refused one has ended at once.
+        """
+        self._leave_to_parent()
+        try:
+            url, origin = examine_endpoint(request.url, extra_origins=extra_origins)
+            if url != request.url:
+                # What is sent to is exactly what was checked.
+                request = replace(request, url=url)
+        except EndpointRefused as refusal:
+            kind = OutcomeKind.GONE if refusal.code == _REMOVED else OutcomeKind.REFUSED
+            self._ended.append((ticket, Outcome(kind, None, f"endpoint_{refusal.code}")))
+            return
+        except _ROW_FAULTS:
+            self._ended.append((ticket, _failed_before_sending()))
+            return
+        row = _Row(ticket, request, origin)
+        if leave_at:
+            heapq.heappush(self._later, (leave_at, next(self._order), row))
+        else:
+            self._waiting.setdefault(origin, deque()).append(row)
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        """Send and receive for at most `seconds`; return as soon as something has ended.
+
+        Each ticket comes once. Returns [] when the time is over, and at once when nothing is
+        pending. What interrupts the whole process (a job's time limit, Ctrl-C) passes through; then
+        what was pending is cut off and forgotten, and whether it was accepted is not known.
+        """
+        self._leave_to_parent()
+        until = time.monotonic() + seconds
+        try:
+            while True:
+                now = time.monotonic()
+                self._drive(now)
+                if self._ended or not (self._active or self._later) or now >= until:
+                    break
+                self._wait(until)
+        except BaseException:
+            self._cut_off()
+            raise
+        ended, self._ended = self._ended, []
+        return ended
+
+    def withdraw(self) -> list[int]:
+        """Take back all that can't have been accepted yet: they are neither sent nor returned.
+
+        Those are what waits for its time or for room, and what has been given to curl but waits for
+        a connection: nothing of its body was asked for yet.
+        """
+        self._leave_to_parent()
+        tickets = [row.ticket for queue in self._waiting.values() for row in queue]
+        tickets += [row.ticket for _leave_at, _order, row in sorted(self._later)]
+        self._waiting.clear()
+        self._later.clear()
+        for curl, flight in list(self._active.items()):
+            if flight.exchange.untouched:
+                self._shared_multi().remove_handle(curl)
+                self._land(curl)
+                tickets.append(flight.row.ticket)
+        return tickets
 
     def send_many(
         self, requests: Sequence[Request], *, extra_origins: frozenset[str]
     ) -> list[Outcome]:
-        """One outcome for each request, in their order. No request can make it raise.
-
-        What interrupts the whole process (a job's time limit, Ctrl-C) does pass through; then what
-        was in flight is cut off, and its outcome is not known.
-        """
-        if self._pid != os.getpid():
-            _inherited.append((self._multi, self._idle))
-            self._start_afresh()
-        work = _Work(
-            requests=list(requests),
-            extra_origins=extra_origins,
-            outcomes=[None] * len(requests),
-            give_up_at=time.monotonic() + self._budget,
-        )
-        with self._lock:
-            self._sort(work)
-            if self._multi is not None and self._connections.any_closed_by_peer():
-                self._close_multi()
-            try:
-                self._run(work)
-            except BaseException:
-                self._discard(work)
-                raise
-        return [outcome or _UNACCOUNTED for outcome in work.outcomes]
+        """One outcome for each request, in their order."""
+        for ticket, request in enumerate(requests):
+            self.start(ticket, request, extra_origins=extra_origins)
+        outcomes: dict[int, Outcome] = {}
+        while self.pending:
+            outcomes.update(self.step(_LONGEST_WAIT))
+        return [outcomes[ticket] for ticket in range(len(requests))]
 
     def close(self) -> None:
-        """Close all connections. The client can be used again."""
-        if self._pid == os.getpid():
-            with self._lock:
-                for exchange in self._idle:
-                    exchange.curl.close()
-                self._idle.clear()
-                self._close_multi()
+        """Close all connections and forget what is pending. The client can be used again."""
+        self._leave_to_parent()
+        self._cut_off()
+        for exchange in self._idle:
+            exchange.curl.close()
+        self._idle.clear()
 
-    def _close_multi(self) -> None:
-        if self._multi is not None:
-            self._multi.close()
-            self._multi = None
+    def _leave_to_parent(self) -> None:
+        """In a forked child: what the parent has started, and its connections, are the parent's."""
+        if self._pid != os.getpid():
+            _inherited.append((self._multi, self._idle, self._active))
+            self._start_afresh()
 
-    def _sort(self, work: _Work) -> None:
-        """Refuse what may not be sent to; queue the rest by origin: none holds up another."""
-        for index, request in enumerate(work.requests):
-            try:
-                url, origin = examine_endpoint(request.url, extra_origins=work.extra_origins)
-                if url != request.url:
-                    # What is sent to is exactly what was checked.
-                    work.requests[index] = replace(request, url=url)
-                work.waiting.setdefault(origin, deque()).append(index)
-            except EndpointRefused as refusal:
-                removed = refusal.code == _REMOVED
-                kind = OutcomeKind.GONE if removed else OutcomeKind.REFUSED
-                work.outcomes[index] = Outcome(kind, None, f"endpoint_{refusal.code}")
-            except _ROW_FAULTS:
-                work.outcomes[index] = _failed_before_sending()
-
-    def _run(self, work: _Work) -> None:
-        while work.waiting or work.active:
-            if time.monotonic() >= work.give_up_at:
-                _give_up(work)
-            try:
-                self._start_waiting(work)
-                self._perform(work)
-            except pycurl.error:
-                self._lose_all(work)
-
-    def _start_waiting(self, work: _Work) -> None:
-        for origin in list(work.waiting):
-            queue = work.waiting[origin]
-            most = HTTP2_IN_FLIGHT if origin in self._http2_origins else HTTP1_IN_FLIGHT
-            while (
-                queue and len(work.active) < MAX_IN_FLIGHT and work.in_flight.get(origin, 0) < most
-            ):
-                self._start(work, origin, queue.popleft())
-            if not queue:
-                del work.waiting[origin]
-
-    def _start(self, work: _Work, origin: Origin, index: int) -> None:
-        exchange = self._idle.pop() if self._idle else self._new_exchange()
-        request = work.requests[index]
+    def _drive(self, now: float) -> None:
+        """One round: let leave what may leave, and see what has ended."""
         try:
-            exchange.prepare(request, host=origin.host, guarded=not origin.added)
+            self._let_leave(now)
+            if self._active:
+                multi = self._shared_multi()
+                multi.perform()
+                self._collect(multi)
+        except pycurl.error:
+            logger.exception("The HTTP client failed")
+            self._lose_all()
+
+    def _let_leave(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            row = heapq.heappop(self._later)[2]
+            self._waiting.setdefault(row.origin, deque()).append(row)
+        if not self._waiting:
+            return
+        if not self._active and self._multi and self._connections.any_closed_by_peer():
+            self._close_multi()
+        for origin in list(self._waiting):
+            queue = self._waiting[origin]
+            known = origin in self._http2_origins
+            most = self._most_at_origin if known else min(HTTP1_IN_FLIGHT, self._most_at_origin)
+            room = min(
+                self._most_in_flight - len(self._active), most - self._in_flight.get(origin, 0)
+            )
+            for _ in range(min(room, len(queue))):
+                self._send(queue.popleft())
+            if not queue:
+                del self._waiting[origin]
+
+    def _send(self, row: _Row) -> None:
+        exchange = self._idle.pop() if self._idle else self._new_exchange()
+        try:
+            exchange.prepare(row.request, host=row.origin.host, guarded=not row.origin.added)
             self._shared_multi().add_handle(exchange.curl)
         except _ROW_FAULTS:
             # Nothing has left. The handle may be half set, so it is not used again.
             exchange.curl.close()
-            work.outcomes[index] = _failed_before_sending()
+            self._ended.append((row.ticket, _failed_before_sending()))
             return
-        work.active[exchange.curl] = (exchange, index, origin)
-        work.in_flight[origin] = work.in_flight.get(origin, 0) + 1
+        self._active[exchange.curl] = _Flight(exchange, row)
+        self._in_flight[row.origin] = self._in_flight.get(row.origin, 0) + 1
 
     def _new_exchange(self) -> Exchange:
         return Exchange(
@@ -191,73 +257,75 @@ class PushClient:
             self._multi.setopt(pycurl.M_MAXCONNECTS, _MAX_CONNECTIONS)
         return self._multi
 
-    def _perform(self, work: _Work) -> None:
-        if not work.active:
-            return
-        multi = self._shared_multi()
-        multi.perform()
-        if not self._collect(work, multi) and work.active:
-            _wait(multi)
-
-    def _collect(self, work: _Work, multi: pycurl.CurlMulti) -> int:
-        """Record what has finished; returns how many."""
-        count = 0
+    def _collect(self, multi: pycurl.CurlMulti) -> None:
+        """Record what has finished."""
         more = 1
         while more:
             more, good, bad = multi.info_read()
             for curl in good:
-                self._finish(work, multi, curl, None)
+                self._finish(multi, curl, None)
             for curl, error, _message in bad:
-                self._finish(work, multi, curl, error)
-            count += len(good) + len(bad)
-        return count
+                self._finish(multi, curl, error)
 
-    def _finish(
-        self, work: _Work, multi: pycurl.CurlMulti, curl: pycurl.Curl, error: int | None
-    ) -> None:
-        exchange, index, origin = work.active.pop(curl)
-        work.in_flight[origin] -= 1
+    def _finish(self, multi: pycurl.CurlMulti, curl: pycurl.Curl, error: int | None) -> None:
+        exchange, row = self._active[curl]
         try:
-            work.outcomes[index] = exchange.outcome(error)
+            outcome = exchange.outcome(error)
         except _ROW_FAULTS:
             logger.exception("An answer of a push service could not be understood")
-            work.outcomes[index] = exchange.without_answer(error)
+            outcome = exchange.without_answer(error)
+        self._ended.append((row.ticket, outcome))
         if exchange.speaks_http2():
-            self._http2_origins.add(origin)
+            self._http2_origins.add(row.origin)
         multi.remove_handle(curl)
+        self._land(curl)
+
+    def _land(self, curl: pycurl.Curl) -> None:
+        exchange, row = self._active.pop(curl)
+        self._in_flight[row.origin] -= 1
+        if not self._in_flight[row.origin]:
+            del self._in_flight[row.origin]
         exchange.release()
         self._idle.append(exchange)
 
-    def _lose_all(self, work: _Work) -> None:
-        """After a fault of curl itself: account for what was in flight and begin anew."""
-        for exchange, index, _origin in work.active.values():
-            work.outcomes[index] = exchange.without_answer(None)
-        self._discard(work)
-        _give_up(work)
-
-    def _discard(self, work: _Work) -> None:
+    def _wait(self, until: float) -> None:
+        """Until a socket is ready, something may leave, or curl or the caller wants its turn."""
+        now = time.monotonic()
+        if self._later:
+            until = min(until, self._later[0][0])
+        seconds = max(0.0, min(until - now, _LONGEST_WAIT))
+        if not self._active:
+            time.sleep(seconds)
+            return
         multi = self._shared_multi()
-        for exchange, _index, _origin in work.active.values():
-            with contextlib.suppress(pycurl.error):
-                multi.remove_handle(exchange.curl)
+        milliseconds = multi.timeout()
+        if milliseconds >= 0:
+            seconds = min(seconds, milliseconds / 1000)
+        if multi.select(seconds) < 0:
+            # A signal, or no socket yet, as while a name is looked up on a thread of curl's.
+            time.sleep(min(seconds, 0.005))
+
+    def _lose_all(self) -> None:
+        """After a fault of curl itself: account for what was in flight and begin anew."""
+        lost = [(row.ticket, one.without_answer(None)) for one, row in self._active.values()]
+        lost += [(row.ticket, _NOT_STARTED) for queue in self._waiting.values() for row in queue]
+        ended, later = self._ended, self._later
+        self._cut_off()
+        self._ended, self._later = ended + lost, later
+
+    def _cut_off(self) -> None:
+        for exchange, _row in self._active.values():
+            if self._multi is not None:
+                with contextlib.suppress(pycurl.error):
+                    self._multi.remove_handle(exchange.curl)
             exchange.curl.close()
-        work.active.clear()
+        self._forget()
         self._close_multi()
 
-
-def _wait(multi: pycurl.CurlMulti) -> None:
-    milliseconds = multi.timeout()
-    seconds = _LONGEST_WAIT if milliseconds < 0 else min(milliseconds / 1000, _LONGEST_WAIT)
-    if multi.select(seconds) < 0:
-        # A signal, or no socket yet, as while a name is looked up on a thread of curl's.
-        time.sleep(min(seconds, 0.005))
-
-
-def _give_up(work: _Work) -> None:
-    for queue in work.waiting.values():
-        for index in queue:
-            work.outcomes[index] = Outcome(OutcomeKind.RETRY, None, "not_started", retry_after=0.0)
-    work.waiting.clear()
+    def _close_multi(self) -> None:
+        if self._multi is not None:
+            self._multi.close()
+            self._multi = None
 
 
 def _failed_before_sending() -> Outcome:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import pycurl
@@ -154,12 +154,18 @@ class Exchange:
         """Forget the request, which is secret, between uses."""
         self._reset(_NOTHING, host="", guarded=True)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether curl has asked for nothing of the body yet, and nothing was answered."""
+        return not (self._handed_over or self._header_lines)
+
     def outcome(self, error: int | None) -> Outcome:
         """What the finished transfer came to. `error`: curl's code, None for success."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if status >= 200:
             # An answer counts from its status line on, whatever broke while reading the rest.
-            return classify(self._host, status, self._headers(), bytes(self._body))
+            answer = classify(self._host, status, self._headers(), bytes(self._body))
+            return replace(answer, latency=self.curl.getinfo(pycurl.TOTAL_TIME))
         if self._stream_refused:
             return _retry("refused_stream", REFUSED_STREAM_SECONDS)
         return self.without_answer(error)

@@ -77,7 +77,8 @@ class Outcome:
     `reason`: short machine code, such as `201`, `410`, `timeout_after_request`, `vapid_rejected`.
     `retry_after`: seconds, bounded; given with RETRY. `message_location`: at most 500 characters.
     `detail`: printable excerpt of the answer for admins, at most 200 characters, without addresses.
-    `ttl`: seconds that the push service said it keeps the message, when it said so.
+    `ttl`: seconds that the push service said it keeps the message, when it said so. `latency`:
+    seconds from beginning to leave until the answer; None without one; no part of what is equal.
     """
 
     kind: OutcomeKind
@@ -87,3 +88,4 @@ class Outcome:
     message_location: str = ""
     detail: str = ""
     ttl: int | None = None
+    latency: float | None = field(default=None, compare=False)

@@ -18,14 +18,14 @@ from subscribers.transports.keys import VapidIdentity, VapidSigner, generate_vap
 from subscribers.transports.messages import Endpoint, Message, Outcome, OutcomeKind, Urgency
 from subscribers.transports.webpush import request_for
 
-from .sending import paths, request_to, send, short
+from .sending import paths, request_to, send, send_all, short
 from .servers import CREATED, Server, Visit, answering, created
 
 Certificate = tuple[str, ssl.SSLContext]
 
 
 def test_nothing_to_send(client: PushClient) -> None:
-    assert client.send_many([], extra_origins=frozenset()) == []
+    assert send_all(client, [], extra_origins=frozenset()) == []
 
 
 def test_the_request_on_the_wire(client: PushClient) -> None:
@@ -57,7 +57,7 @@ def test_a_message_from_end_to_end(client: PushClient) -> None:
     with Server(created) as server:
         endpoint = Endpoint(f"{server.origin}/d/1", public_point(browser), b"a" * 16, vapid)
         request = request_for(endpoint, message, VapidSigner())
-        assert short(client.send_many([request], extra_origins=server.extra)) == [
+        assert short(send_all(client, [request], extra_origins=server.extra)) == [
             ("accepted", "201")
         ]
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
@@ -75,7 +75,7 @@ def test_a_message_from_end_to_end(client: PushClient) -> None:
 def test_an_address_is_normalised_before_it_is_used(client: PushClient) -> None:
     with Server(created) as server:
         request = request_to(server.origin.upper())
-        outcomes = client.send_many([request], extra_origins=server.extra)
+        outcomes = send_all(client, [request], extra_origins=server.extra)
     assert short(outcomes) == [("accepted", "201")]
     assert f"host: 127.0.0.1:{server.port}".encode() in server.requests[0].lower()
 
@@ -124,21 +124,21 @@ def test_https_that_is_not_tls(client: PushClient) -> None:
 
     with Server(script) as server:
         origin = server.origin.replace("http:", "https:")
-        outcomes = client.send_many([request_to(origin)], extra_origins=frozenset({origin}))
+        outcomes = send_all(client, [request_to(origin)], extra_origins=frozenset({origin}))
     assert short(outcomes) == [("retry", "tls")]
 
 
 def test_nobody_listens(client: PushClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    (outcome,) = client.send_many([request_to(origin)], extra_origins=frozenset({origin}))
+    (outcome,) = send_all(client, [request_to(origin)], extra_origins=frozenset({origin}))
     assert (outcome.kind, outcome.reason) == (OutcomeKind.RETRY, "connect")
     assert outcome.retry_after == 10
 
 
 def test_a_name_that_does_not_exist(client: PushClient) -> None:
     origin = "http://nowhere.invalid:8002"
-    outcomes = client.send_many([request_to(origin)], extra_origins=frozenset({origin}))
+    outcomes = send_all(client, [request_to(origin)], extra_origins=frozenset({origin}))
     assert short(outcomes) == [("retry", "dns")]
 
 
@@ -149,14 +149,14 @@ def test_a_connection_that_is_never_answered(hasty_client: PushClient) -> None:
         with socket.create_connection(("127.0.0.1", port)):
             origin = f"http://127.0.0.1:{port}"
             requests = [request_to(origin), request_to(origin)]
-            outcomes = hasty_client.send_many(requests, extra_origins=frozenset({origin}))
+            outcomes = send_all(hasty_client, requests, extra_origins=frozenset({origin}))
     assert short(outcomes) == [("retry", "connect_timeout")] * 2
 
 
 def test_tls_that_never_answers(hasty_client: PushClient) -> None:
     with Server(Visit.wait_for_client) as server:
         origin = server.origin.replace("http:", "https:")
-        outcomes = hasty_client.send_many([request_to(origin)], extra_origins=frozenset({origin}))
+        outcomes = send_all(hasty_client, [request_to(origin)], extra_origins=frozenset({origin}))
     assert short(outcomes) == [("retry", "connect_timeout")]
 
 
@@ -176,8 +176,8 @@ def test_redirects_are_not_followed(client: PushClient, status: int) -> None:
         location = f"{target.origin}/d/stolen".encode()
         data = b"HTTP/1.1 %d x\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (status, location)
         with Server(answering(data)) as server:
-            outcomes = client.send_many(
-                [request_to(server.origin)], extra_origins=server.extra | target.extra
+            outcomes = send_all(
+                client, [request_to(server.origin)], extra_origins=server.extra | target.extra
             )
     assert short(outcomes) == [("refused", "redirect")]
     assert outcomes[0].message_location == ""
@@ -195,8 +195,8 @@ def test_cookies_are_not_kept(client: PushClient) -> None:
 def test_a_large_body_is_handed_over_in_pieces(client: PushClient) -> None:
     body = os.urandom(300_000)
     with Server(created) as server:
-        outcomes = client.send_many(
-            [request_to(server.origin, body=body)], extra_origins=server.extra
+        outcomes = send_all(
+            client, [request_to(server.origin, body=body)], extra_origins=server.extra
         )
     assert short(outcomes) == [("accepted", "201")]
     assert server.requests[0].endswith(body)

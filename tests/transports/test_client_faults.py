@@ -14,11 +14,11 @@ from collections.abc import Callable
 import pycurl
 import pytest
 
-from subscribers.transports.client import HTTP1_IN_FLIGHT, PushClient
+from subscribers.transports.client import PushClient
 from subscribers.transports.connections import Connections
 from subscribers.transports.messages import OutcomeKind
 
-from .sending import request_to, send, short
+from .sending import send, short
 from .servers import CREATED, Server, Visit, answering, created, hang
 
 Certificate = tuple[str, ssl.SSLContext]
@@ -106,20 +106,6 @@ def test_a_dripping_answer(hasty_client: PushClient) -> None:
         (outcome,) = send(hasty_client, server)
         assert time.monotonic() - started < 2
     assert outcome.kind is OutcomeKind.UNKNOWN
-
-
-def test_one_that_hangs_does_not_hold_up_another(hasty_client: PushClient) -> None:
-    with Server(hang) as stuck, Server(created) as well:
-        both = stuck.extra | well.extra
-        requests = [request_to(stuck.origin) for _ in range(300)]
-        requests += [request_to(well.origin) for _ in range(20)]
-        quick = PushClient(timeout=0.4, connect_timeout=0.3, budget=0.2)
-        outcomes = quick.send_many(requests, extra_origins=both)
-        quick.close()
-    reasons = [outcome.reason for outcome in outcomes]
-    assert reasons[:HTTP1_IN_FLIGHT] == ["timeout_after_request"] * HTTP1_IN_FLIGHT
-    assert set(reasons[HTTP1_IN_FLIGHT:300]) == {"not_started"}
-    assert reasons[300:] == ["201"] * 20
 
 
 @pytest.mark.parametrize(

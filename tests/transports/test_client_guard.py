@@ -11,6 +11,7 @@ from subscribers.transports.connections import Connections
 from subscribers.transports.exchange import Exchange, Limits, SocketAddress
 from subscribers.transports.messages import Outcome, OutcomeKind, Request
 
+from .sending import send_all
 from .servers import Server, created
 
 NONE: frozenset[str] = frozenset()
@@ -19,7 +20,7 @@ FCM = "https://fcm.googleapis.com/wp/abc"
 
 def send(client: PushClient, url: str, extra: frozenset[str] = NONE) -> Outcome:
     request = Request(url=url, headers=(("TTL", "60"),), body=b"x")
-    (outcome,) = client.send_many([request], extra_origins=extra)
+    (outcome,) = send_all(client, [request], extra_origins=extra)
     return outcome
 
 

@@ -11,6 +11,7 @@ import pytest
 from subscribers.transports.client import PushClient
 from subscribers.transports.messages import Outcome, OutcomeKind, Request
 
+from .sending import send_all
 from .servers import Server, Stream, http2
 
 ErrorCodes = h2.errors.ErrorCodes
@@ -21,7 +22,7 @@ def send(client: PushClient, server: Server, count: int = 1) -> list[Outcome]:
         Request(url=f"{server.origin}/{number}", headers=(("TTL", "60"),), body=b"x" * 300)
         for number in range(count)
     ]
-    return client.send_many(requests, extra_origins=server.extra)
+    return send_all(client, requests, extra_origins=server.extra)
 
 
 def kinds(outcomes: list[Outcome]) -> list[tuple[str, str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import ssl
-import threading
 import time
 import warnings
+from operator import itemgetter
 
 import pycurl
 import pytest
@@ -16,7 +16,7 @@ from subscribers.transports import client as client_module
 from subscribers.transports.client import HTTP1_IN_FLIGHT, PushClient
 from subscribers.transports.messages import Outcome, Request
 
-from .sending import HEADERS, request_to, send, short
+from .sending import HEADERS, request_to, send, send_all, short
 from .servers import CREATED, Server, Visit, created, hang
 
 Certificate = tuple[str, ssl.SSLContext]
@@ -34,7 +34,7 @@ def test_a_poisoned_row_leaves_the_others_alone(client: PushClient) -> None:
             Request(url=server.origin + "/d/5", headers=HEADERS, body=None),  # type: ignore[arg-type]
             good,
         ]
-        outcomes = client.send_many(rows, extra_origins=server.extra)
+        outcomes = send_all(client, rows, extra_origins=server.extra)
         assert short(send(client, server)) == [("accepted", "201")]
     assert short(outcomes) == [
         ("accepted", "201"),
@@ -59,8 +59,15 @@ def test_a_fault_of_curl_itself(client: PushClient, monkeypatch: pytest.MonkeyPa
         raise pycurl.error(4, "out of luck")
 
     with Server(hang) as server, monkeypatch.context() as patch:
+        later = time.monotonic() + 60
+        client.start(99, request_to(server.origin), extra_origins=server.extra, leave_at=later)
         patch.setattr(PushClient, "_collect", broken)
-        outcomes = send(client, server, HTTP1_IN_FLIGHT + 1)
+        for ticket in range(HTTP1_IN_FLIGHT + 1):
+            request = request_to(server.origin, f"/d/{ticket}")
+            client.start(ticket, request, extra_origins=server.extra)
+        outcomes = [outcome for _ticket, outcome in sorted(client.step(5), key=itemgetter(0))]
+        # What had not come to its turn is as it was.
+        assert client.withdraw() == [99]
     assert set(short(outcomes[:-1])) <= {("unknown", "reset_after_request"), ("retry", "connect")}
     assert short(outcomes[-1:]) == [("retry", "not_started")]
     with Server(created) as server:
@@ -79,10 +86,12 @@ def test_a_time_limit_gets_through_and_the_client_lives(client: PushClient) -> N
     try:
         with Server(hang) as server, pytest.raises(OutOfTime):
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            send(client, server)
+            send(client, server, HTTP1_IN_FLIGHT + 1)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    # Its tickets belong to whoever was interrupted, and must not turn up under another's.
+    assert (client.pending, client.step(0.1)) == (0, [])
     with Server(created) as server:
         assert short(send(client, server)) == [("accepted", "201")]
 
@@ -154,22 +163,8 @@ def test_close_and_use_again(client: PushClient) -> None:
     assert server.visits == 2
 
 
-def test_threads_take_turns(client: PushClient) -> None:
-    outcomes: list[Outcome] = []
-    with Server(created) as server:
-        threads = [
-            threading.Thread(target=lambda: outcomes.extend(send(client, server, 10)))
-            for _ in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert short(outcomes) == [("accepted", "201")] * 40
-
-
 def test_only_a_poisoned_row(client: PushClient) -> None:
     row = Request(url="https://fcm.googleapis.com/wp/a", headers=HEADERS, body=b"")
-    assert short(client.send_many([row], extra_origins=frozenset())) == [
+    assert short(send_all(client, [row], extra_origins=frozenset())) == [
         ("refused", "internal_error")
     ]
