@@ -40,6 +40,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ONE}/unschedule/", acting.unschedule, name="unschedule"),
     path(f"{ONE}/pause/", acting.pause, name="pause"),
     path(f"{ONE}/resume/", acting.resume, name="resume"),
+    path(f"{ONE}/unpark/", acting.unpark, name="unpark"),
+    path(f"{ONE}/resend/", acting.resend, name="resend"),
+    path(f"{ONE}/throttle/", acting.throttle, name="throttle"),
     path(f"{ONE}/duplicate/", acting.duplicate, name="duplicate"),
     path(f"{ONE}/delete/", acting.delete, name="delete"),
 ]

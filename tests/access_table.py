@@ -108,6 +108,9 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns:unschedule": Page(post=MARKETER),
     "campaigns:pause": Page(post=MARKETER),
     "campaigns:resume": Page(post=MARKETER),
+    "campaigns:unpark": Page(post=MARKETER),
+    "campaigns:resend": Page(post=MARKETER),
+    "campaigns:throttle": Page(post=MARKETER),
     "campaigns:duplicate": Page(post=MARKETER),
     "campaigns:delete": Page(post=MARKETER),
     # The REST API.
