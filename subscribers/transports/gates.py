@@ -16,6 +16,7 @@ from .messages import Outcome
 
 MAX_DEFERRED = 600.0  # seconds over which the rows that wait for an origin are spread
 SHARE = 0.8  # of a sender's requests in flight, for all slow origins together
+BRISK = 0.3  # seconds: what answers so soon makes room by itself
 COMPANY = 10.0  # seconds for which an origin counts as being sent to
 REOPENED_INTERVAL = 1 / 50  # seconds between requests where no rate is known
 SATURATED = 1.0  # seconds: an origin whose next slot is later takes no further rows
@@ -91,7 +92,9 @@ class Gates:
                 # They share, so that two of them do not hold everything either.
                 room = max(int(self._most * SHARE / len(slow)), 1)
             else:
-                room = max(int(self._most * SHARE), 1) if company else self._most
+                brisk = lane.rate is None and 0 < lane.latency() <= BRISK
+                alone = brisk or not company
+                room = self._most if alone else max(int(self._most * SHARE), 1)
             found = _shut(lane, now, min(room, PROBES) if lane.probing else room)
             if found is not None:
                 shut[origin] = found

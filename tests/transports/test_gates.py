@@ -294,6 +294,15 @@ def test_in_company_a_fifth_stays_free(gates: Gates, clock: Clock) -> None:
     assert set(gates.shut()) == set()  # Apple was last sent to 12 s ago
 
 
+def test_who_answers_at_once_makes_room_by_itself(gates: Gates, clock: Clock) -> None:
+    brisk = Outcome(OutcomeKind.ACCEPTED, 201, "201", latency=0.05)
+    answer(gates, clock, *[brisk] * 5)
+    gates.begin(APPLE)
+    for _ in range(450):
+        gates.begin(FCM)
+    assert gates.shut() == {}
+
+
 def test_a_slow_origin_leaves_room_even_alone(gates: Gates, clock: Clock) -> None:
     slow = Outcome(OutcomeKind.ACCEPTED, 201, "201", latency=8.0)
     answer(gates, clock, *[slow] * 5)
