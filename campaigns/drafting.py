@@ -1,7 +1,8 @@
-"""Making, changing, copying and deleting campaigns that have not started.
+"""Making, changing, copying and deleting campaigns.
 
 Every change locks the campaign's row first, as starting does with its conditional update: an edit
-comes wholly before the start, or is refused.
+comes wholly before the start, or is refused. What may be changed afterwards is what the rest is
+told, and how fast it goes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, rates
 from accounts.models import Site, User
 from audiences import rules
 from audiences.models import Audience
@@ -81,12 +82,16 @@ def message_of(campaign: Campaign) -> Message:
 
 def editable(campaign: Campaign) -> Campaign:
     """The campaign, locked for the rest of the transaction; Refused once it has started."""
-    locked = Campaign.objects.select_for_update().select_related(None).get(pk=campaign.pk)
+    locked = _locked(campaign)
     if locked.state not in Campaign.EDITABLE:
         raise Refused(
             _("This campaign has started or was cancelled, so it can't be changed any more.")
         )
     return locked
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return Campaign.objects.select_for_update().select_related(None).get(pk=campaign.pk)
 
 
 @transaction.atomic
@@ -117,15 +122,98 @@ def edit_message(campaign: Campaign, fields: Mapping[str, Any], by: User | None)
         setattr(message, name, value)
     _must_fit(message, campaign.site)
     if state == Campaign.State.SCHEDULED:
-        _must_be_complete(message)
+        _must_be_complete(message, _("It is scheduled."))
     if message.runs.exists():
-        message = Message(**_contents(message), campaign=campaign, version=message.version + 1)
-        message.created_by = by
-        message.save(force_insert=True)
+        message = _next_version(message, by)
     else:
         message.save(update_fields=list(clean))
     _touch(campaign)
     return message
+
+
+@transaction.atomic
+def revise(
+    campaign: Campaign,
+    fields: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    by_name: str = "",
+    seen: int | None = None,
+) -> Message:
+    """Change what a running or paused campaign says to the rest; the version from now on.
+
+    Versions are immutable, so this makes the next one and points the run at it: a claim reads it
+    together with its window, so it takes effect within one window, and each delivery keeps the
+    number of the version that was sent. `seen` is the version that the person looked at: Refused
+    if there is a newer one, and once the campaign has ended. ValidationError as `edit_message`.
+    """
+    clean = content.checked(fields)
+    run = _open_run(campaign)
+    latest = campaign.messages.latest()
+    if seen not in (None, latest.version):
+        raise Refused(
+            _(
+                "Somebody else changed the message meanwhile: version %(version)d goes out now. "
+                "Open it again to change that one."
+            )
+            % {"version": latest.version}
+        )
+    if all(getattr(latest, name) == value for name, value in clean.items()):
+        return latest
+    for name, value in clean.items():
+        setattr(latest, name, value)
+    _must_fit(latest, campaign.site)
+    _must_be_complete(latest, _("It is going out."))
+    message = _next_version(latest, by)
+    Run.objects.filter(pk=run.pk).update(message=message)
+    _touch(campaign)
+    audit.record(
+        "campaign.revised",
+        site=campaign.site,
+        actor=by,
+        actor_name=by_name,
+        target=campaign.name,
+        version=message.version,
+    )
+    return message
+
+
+def _open_run(campaign: Campaign) -> Run:
+    """The run of a campaign that has not ended; both are locked, in this order."""
+    state = _locked(campaign).state
+    run = Run.objects.select_for_update().filter(campaign=campaign, kind=Run.Kind.CAMPAIGN).first()
+    if state in Campaign.OPEN and run is not None:
+        return run
+    if state in Campaign.EDITABLE:
+        raise Refused(_("It has not started. Edit the draft itself."))
+    raise Refused(_("It has ended, so nobody is left to get a changed message. Duplicate it."))
+
+
+@transaction.atomic
+def set_throttle(
+    campaign: Campaign, rate: int | None, *, by: User | None = None, by_name: str = ""
+) -> None:
+    """Send at most `rate` messages a minute, or None: as fast as it goes. Also while it runs.
+
+    ValidationError for what is no rate (accounts.rates); Refused once it has ended.
+    """
+    rate = rates.checked(rate)
+    locked = _locked(campaign)
+    if locked.state not in (*Campaign.EDITABLE, *Campaign.OPEN):
+        raise Refused(_("It has ended, so there is nothing left to slow down or to speed up."))
+    campaign.throttle = rate
+    if locked.throttle == rate:
+        return
+    _touch(campaign, "throttle")
+    if locked.state in Campaign.OPEN:
+        audit.record(
+            "campaign.throttled",
+            site=campaign.site,
+            actor=by,
+            actor_name=by_name,
+            target=campaign.name,
+            messages_a_minute=rate,
+        )
 
 
 @transaction.atomic
@@ -154,7 +242,7 @@ def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
 
 @transaction.atomic
 def duplicate(campaign: Campaign, by: User | None) -> Campaign:
-    """A new draft that says the same to the same people; it keeps no time.
+    """A new draft that says the same to the same people, as fast; it keeps no time.
 
     A utm_campaign that follows the name follows the copy's, so that clicks are told apart.
     """
@@ -164,6 +252,7 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
     if contents["utm_campaign"] == utm_of(campaign.name):
         contents["utm_campaign"] = utm_of(copy.name)
     Message.objects.filter(campaign=copy).update(**contents)
+    set_throttle(copy, campaign.throttle)
     return copy
 
 
@@ -188,6 +277,16 @@ def _contents(message: Message) -> dict[str, Any]:
     return {name: getattr(message, name) for name in CONTENT}
 
 
+def _next_version(message: Message, by: User | None) -> Message:
+    """Store what a message holds as the version after it."""
+    return Message.objects.create(
+        **_contents(message),
+        campaign_id=message.campaign_id,
+        version=message.version + 1,
+        created_by=by,
+    )
+
+
 def _touch(campaign: Campaign, *changed: str) -> None:
     campaign.updated_at = timezone.now()
     campaign.save(update_fields=[*changed, "updated_at"])
@@ -207,9 +306,11 @@ def _must_fit(message: Message, site: Site) -> None:
         )
 
 
-def _must_be_complete(message: Message) -> None:
-    """What is scheduled goes out as it stands: it may not be emptied."""
-    needed = {"title": _("It is scheduled, so it needs a title.")}
-    needed["url"] = _("It is scheduled, so it needs an address to open.")
+def _must_be_complete(message: Message, why: str) -> None:
+    """What goes out as it stands may not be emptied."""
+    needed = {
+        "title": _("%(why)s It needs a title.") % {"why": why},
+        "url": _("%(why)s It needs an address to open.") % {"why": why},
+    }
     if missing := {name: text for name, text in needed.items() if not getattr(message, name)}:
         raise ValidationError(missing)

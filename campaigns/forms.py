@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.forms.base import helper
-from accounts.forms.site import time_zones
+from accounts.forms.site import RateField, time_zones
 from accounts.models import Site
 from campaigns import content, drafting, scheduling
 from campaigns.models import Campaign, Message
@@ -280,6 +280,16 @@ def initial_of(campaign: Campaign, message: Message) -> dict[str, Any]:
         initial[f"action{number}_title"] = action["title"]
         initial[f"action{number}_url"] = action["url"]
     return initial
+
+
+class ThrottleForm(forms.Form):
+    """How fast a campaign goes out, also while it runs."""
+
+    throttle = RateField(label=gettext_lazy("Send at most"))
+
+    def __init__(self, campaign: Campaign, data: Any = None) -> None:
+        super().__init__(data, initial={"throttle": campaign.throttle})
+        self.helper = helper()
 
 
 class WallField(forms.DateTimeField):

@@ -17,6 +17,9 @@ REASONS: dict[str, Promise] = {
     ),
     "timeout_after_request": gettext_lazy("No answer after the request left; not repeated"),
     "reset_after_request": gettext_lazy("Connection lost after the request left; not repeated"),
+    "not_sent_again": gettext_lazy(
+        "It was to be sent again, but the campaign was cancelled first; it may have arrived"
+    ),
     # Expired
     "retries_exhausted": gettext_lazy("The push service kept asking us to wait"),
     # Refused
@@ -29,6 +32,7 @@ REASONS: dict[str, Promise] = {
     "vapid_rejected": gettext_lazy("The service refuses our key"),
     "vapid_mismatch": gettext_lazy("The device subscribed with another key"),
     # Accepted, with a reservation
+    "receipt": gettext_lazy("The device reported it before it was sent again; not repeated"),
     "wns_dropped": gettext_lazy("Windows took it and says that it will not show it"),
     "wns_channelthrottled": gettext_lazy("Windows took it and holds back: too many messages"),
     # To be tried again

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,7 +12,7 @@ from accounts import audit
 from accounts.models import User
 from audiences import rules
 from campaigns import finishing, partitions, payload, scheduling
-from campaigns.models import Batch, Campaign, Message, Run, month_of
+from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial, month_of
 from subscribers.models import Subscription, TestDevice
 
 
@@ -24,7 +24,7 @@ class Refused(Exception):
         self.sentence = sentence
 
 
-def _move(campaign: Campaign, frm: tuple[str, ...], to: str, **fields: object) -> bool:
+def move(campaign: Campaign, frm: tuple[str, ...], to: str, **fields: object) -> bool:
     """Change the state if it is one of `frm`; whether this call did it. Refreshes the object."""
     now = timezone.now()
     moved = Campaign.objects.filter(pk=campaign.pk, state__in=frm).update(
@@ -83,7 +83,7 @@ def start(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> R
 
     Refused if it is cancelled or its message is not complete.
     """
-    if not _move(campaign, Campaign.EDITABLE, Campaign.State.RUNNING, attention=""):
+    if not move(campaign, Campaign.EDITABLE, Campaign.State.RUNNING, attention=""):
         if run := run_of(campaign):
             return run
         raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
@@ -117,7 +117,7 @@ def schedule(
     if moment <= timezone.now():
         raise Refused(_("That moment has passed. Pick a later one, or send now."))
     _message_of(campaign)
-    if not _move(
+    if not move(
         campaign,
         Campaign.EDITABLE,
         Campaign.State.SCHEDULED,
@@ -139,7 +139,7 @@ def schedule(
 
 def unschedule(campaign: Campaign, *, by: User | None = None) -> None:
     """Back to a draft; the time that was set stays as a suggestion."""
-    if not _move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT):
+    if not move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT):
         raise Refused(_("It is not scheduled any more."))
     audit.record("campaign.unscheduled", site=campaign.site, actor=by, target=campaign.name)
 
@@ -151,7 +151,7 @@ def cancel(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> 
     Takes effect within one window. Cancelling twice changes nothing.
     """
     stoppable = (Campaign.State.SCHEDULED, *Campaign.OPEN)
-    if not _move(campaign, stoppable, Campaign.State.CANCELLED, attention=""):
+    if not move(campaign, stoppable, Campaign.State.CANCELLED, attention=""):
         if campaign.state == Campaign.State.CANCELLED:
             return
         raise Refused(_("Only a scheduled or running campaign can be cancelled."))
@@ -159,30 +159,44 @@ def cancel(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> 
     Run.objects.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN, finished_at=None).update(
         state=Run.State.CANCELLED, finished_at=now
     )
-    # What is left is settled by the batches' own jobs (sending.deliver), now.
-    _unsettled(campaign).update(due_at=now, enqueued_at=None)
+    repeated = Batch.objects.filter(_of(campaign), resent__gt=0).select_related("run")
+    for batch in repeated.select_for_update(of=("self",)).order_by("pk"):
+        _stay_unknown(batch)
+    # What is left is settled by the batches' own jobs (sending.deliver), now; also what waits for
+    # somebody to look at it.
+    _unsettled(campaign).update(due_at=now, enqueued_at=None, parked_at=None)
     audit.record(
         "campaign.cancelled", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
     )
 
 
 @transaction.atomic
-def pause(campaign: Campaign, *, by: User | None = None, reason: str = "") -> None:
+def pause(
+    campaign: Campaign, *, by: User | None = None, by_name: str = "", reason: str = ""
+) -> None:
     """Send nothing more until `resume`; takes effect within one window."""
-    if not _move(campaign, (Campaign.State.RUNNING,), Campaign.State.PAUSED, attention=reason):
+    if not move(campaign, (Campaign.State.RUNNING,), Campaign.State.PAUSED, attention=reason):
         raise Refused(_("It is not running."))
     Run.objects.filter(
         campaign=campaign, state__in=(Run.State.PLANNING, Run.State.RUNNING)
     ).exclude(kind=Run.Kind.TEST).update(state=Run.State.PAUSED, pause_reason=reason)
     audit.record(
-        "campaign.paused", site=campaign.site, actor=by, target=campaign.name, reason=reason
+        "campaign.paused",
+        site=campaign.site,
+        actor=by,
+        actor_name=by_name,
+        target=campaign.name,
+        reason=reason,
     )
 
 
 @transaction.atomic
-def resume(campaign: Campaign, *, by: User | None = None) -> None:
-    """Go on where it stopped. Nobody who was claimed before is sent to again."""
-    if not _move(campaign, (Campaign.State.PAUSED,), Campaign.State.RUNNING, attention=""):
+def resume(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
+    """Go on where it stopped. Nobody who was claimed before is sent to again.
+
+    Where the first answers of a push service had stopped it, this says "go on" to all of them.
+    """
+    if not move(campaign, (Campaign.State.PAUSED,), Campaign.State.RUNNING, attention=""):
         raise Refused(_("It is not paused."))
     paused = Run.objects.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN, state=Run.State.PAUSED)
     paused.filter(planned_at=None).update(
@@ -190,15 +204,63 @@ def resume(campaign: Campaign, *, by: User | None = None) -> None:
     )
     paused.update(state=Run.State.RUNNING, pause_reason="")
     _unsettled(campaign).update(enqueued_at=None)
-    audit.record("campaign.resumed", site=campaign.site, actor=by, target=campaign.name)
+    tripped = Trial.objects.filter(run__campaign=campaign, state=Trial.State.TRIPPED)
+    tripped.update(state=Trial.State.CONFIRMED)
+    audit.record(
+        "campaign.resumed", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
+    )
     # Its last window may have ended while it was paused; then no batch is ever due again.
     if (run := run_of(campaign)) and finishing.finish_if_settled(run.pk):
         campaign.refresh_from_db()
 
 
+@transaction.atomic
+def unpark(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> int:
+    """Try the batches again that no sender got through; how many. Refused if there are none."""
+    Campaign.objects.select_for_update().get(pk=campaign.pk)
+    parked = Batch.objects.filter(_of(campaign), parked_at__isnull=False)
+    count = parked.update(
+        parked_at=None, recoveries=0, error="", due_at=timezone.now(), enqueued_at=None
+    )
+    if not count:
+        raise Refused(_("No batch waits for you any more."))
+    audit.record(
+        "campaign.unparked",
+        site=campaign.site,
+        actor=by,
+        actor_name=by_name,
+        target=campaign.name,
+        batches=count,
+    )
+    return count
+
+
+def _of(campaign: Campaign) -> Q:
+    """The batches of a campaign's run, without those of its tests."""
+    return Q(run__campaign=campaign, run__kind=Run.Kind.CAMPAIGN)
+
+
 def _unsettled(campaign: Campaign) -> QuerySet[Batch]:
-    return Batch.objects.filter(
-        run__campaign=campaign, run__kind=Run.Kind.CAMPAIGN, due_at__isnull=False
+    return Batch.objects.filter(_of(campaign), due_at__isnull=False)
+
+
+def _stay_unknown(batch: Batch) -> None:
+    """What was to be sent again and is not: its first request may still have been accepted."""
+    count = Delivery.objects.filter(
+        month=batch.run.month,
+        run_id=batch.run_id,
+        subscription_id__gte=batch.first,
+        subscription_id__lte=batch.last,
+        state=Delivery.State.PLANNED,
+        resends__gt=0,
+    ).update(
+        state=Delivery.State.UNKNOWN,
+        reason="not_sent_again",
+        not_before=None,
+        settled_at=timezone.now(),
+    )
+    Batch.objects.filter(pk=batch.pk).update(
+        pending=F("pending") - count, unknown=F("unknown") + count
     )
 
 
@@ -233,6 +295,6 @@ def _start_one(due: QuerySet[Campaign], too_late: datetime) -> bool:
         start(campaign, by_name="schedule")
     except Refused as refusal:
         scheduled, sentence = (Campaign.State.SCHEDULED,), refusal.sentence[:200]
-        _move(campaign, scheduled, Campaign.State.DRAFT, attention=sentence)
+        move(campaign, scheduled, Campaign.State.DRAFT, attention=sentence)
         return False
     return True

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from campaigns import tokens
@@ -14,6 +14,7 @@ from campaigns.models import Batch, Delivery
 RECEIPT_DAYS = 35
 # A device may report before the answer of its push service is on record.
 SENT = (Delivery.State.SENDING, Delivery.State.ACCEPTED, Delivery.State.UNKNOWN)
+TO_BE_REPEATED = (Delivery.State.PLANNED, Delivery.State.UNKNOWN)
 
 
 class Receipt(StrEnum):
@@ -47,7 +48,19 @@ def _count(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
         news.append(Receipt.DISPLAYED)
     if batch and news:
         Batch.objects.filter(pk=batch[0]).update(**{name: F(name) + 1 for name in news})
+        _spare(key, batch[0])
     return bool(news)
+
+
+def _spare(key: tokens.DeliveryKey, batch_id: int) -> None:
+    """Who was to be sent to again, and now proves to have it, is not."""
+    spared = Delivery.objects.filter(**key._asdict(), state=Delivery.State.PLANNED).update(
+        state=Delivery.State.ACCEPTED, reason="receipt", settled_at=timezone.now()
+    )
+    if spared:
+        Batch.objects.filter(pk=batch_id).update(
+            pending=F("pending") - 1, accepted=F("accepted") + 1
+        )
 
 
 def _note(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
@@ -58,9 +71,9 @@ def _open(key: tokens.DeliveryKey, receipt: Receipt) -> QuerySet[Delivery]:
     """The row of a token while it may still take this receipt."""
     # A browser may close a notification that was clicked, and report that too.
     unclicked = {"clicked_at": None} if receipt == Receipt.DISMISSED else {}
+    sent = Q(state__in=SENT, sent_at__gt=timezone.now() - timedelta(days=RECEIPT_DAYS))
+    # What a person has sent again (campaigns.resending) has no time until that happens.
+    to_be_repeated = Q(state__in=TO_BE_REPEATED, resends__gt=0, sent_at=None)
     return Delivery.objects.filter(
-        **key._asdict(),
-        **{f"{receipt}_at": None} | unclicked,
-        state__in=SENT,
-        sent_at__gt=timezone.now() - timedelta(days=RECEIPT_DAYS),
+        sent | to_be_repeated, **key._asdict(), **{f"{receipt}_at": None} | unclicked
     )

@@ -9,12 +9,13 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.access import SiteRequest, member
 from accounts.models import Role
-from campaigns import drafting, starting
-from campaigns.forms import wall_of
+from campaigns import drafting, rates, resending, starting
+from campaigns.forms import ThrottleForm, wall_of
 from campaigns.models import Campaign
 from campaigns.readiness import Problem, Standing, Step, confirms
 from campaigns.starting import Refused
@@ -79,6 +80,10 @@ def back(
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     campaign.refresh_from_db()
+    return back_to(campaign)
+
+
+def back_to(campaign: Campaign) -> HttpResponse:
     to = "review" if campaign.state in Campaign.EDITABLE else "report"
     return redirect(f"campaigns:{to}", campaign.site_id, campaign.pk)
 
@@ -123,6 +128,56 @@ def resume(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 
 @member(Role.MARKETER)
 @require_POST
+def unpark(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Try every batch again that no sender got through."""
+    campaign = campaign_of(request.site, campaign_id)
+    done = _("The batches are tried again.")
+    return back(request, campaign, lambda: starting.unpark(campaign, by=request.user), done)
+
+
+@member(Role.MARKETER)
+@require_POST
+def resend(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Send what is unknown again. `expected`: how many the person was told that it is."""
+    campaign = campaign_of(request.site, campaign_id)
+    expected = whole(request.POST.get("expected", ""))
+    count = ngettext(
+        "%(count)s delivery is sent again.", "%(count)s deliveries are sent again.", expected
+    )
+    return back(
+        request,
+        campaign,
+        lambda: resending.resend(campaign, expected=expected, by=request.user),
+        count % {"count": number(expected)},
+    )
+
+
+def whole(text: str) -> int:
+    """A number that somebody was shown or has typed, with or without its commas; 0 for none."""
+    digits = text.replace(",", "").replace(" ", "")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 19 else 0
+
+
+@member(Role.MARKETER)
+@require_POST
+def throttle(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Send at most so many a minute from now on."""
+    campaign = campaign_of(request.site, campaign_id)
+    form = ThrottleForm(campaign, request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["throttle"])))
+        return back_to(campaign)
+    rate = form.cleaned_data["throttle"]
+    return back(
+        request,
+        campaign,
+        lambda: drafting.set_throttle(campaign, rate, by=request.user),
+        rates.sentence(rate),
+    )
+
+
+@member(Role.MARKETER)
+@require_POST
 def duplicate(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     """A draft that says the same; of a campaign in any state."""
     copy = drafting.duplicate(campaign_of(request.site, campaign_id), request.user)
@@ -139,7 +194,6 @@ def delete(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         drafting.delete(campaign, by=request.user)
     except Refused as refusal:
         messages.error(request, refusal.sentence)
-        to = "review" if campaign.state in Campaign.EDITABLE else "report"
-        return redirect(f"campaigns:{to}", campaign.site_id, campaign_id)
+        return back_to(campaign)
     messages.success(request, _("The draft is deleted."))
     return redirect("campaigns:list", request.site.pk)
