@@ -1,8 +1,13 @@
 """What an answer of a push service means for the message, the subscription and our keys.
 
-Only RETRY says that the message was not accepted and may be sent again, so every answer that is
-not known to mean that is something else. Services disagree in their details: Chrome's and Apple's
-documents, and the source of Mozilla's autopush, are where the rows below come from.
+The table below is the whole of it: one row for each answer that a service is known to give, then
+the rows for everybody. The first that fits decides. Services disagree in their details: Chrome's,
+Apple's and Windows' documents, and the source of Mozilla's autopush, are where the rows come from.
+
+Three rules stand above the rows. RETRY, the only kind that is sent again, needs a proof that the
+message was not accepted. GONE, the only kind that closes a subscription, needs an answer that is
+about this subscription and not about a route, a key or us. And an answer that nobody has defined
+is UNKNOWN where it may have been a success.
 """
 
 from __future__ import annotations
@@ -10,8 +15,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import NamedTuple
 
 from .endpoints import APPLE_SUFFIX, MOZILLA_SUFFIX, PUSH_HOSTS, WNS_SUFFIX
 from .messages import MAX_DETAIL, MAX_LOCATION, Outcome, OutcomeKind
@@ -21,15 +30,141 @@ UNAVAILABLE_SECONDS = 10.0  # 503 without one; FCM asks never to repeat within 1
 MAX_RETRY_SECONDS = 3600.0
 MAX_TTL = 10 * 365 * 86400
 
-# autopush errno 901 and 902: its bridge could not sign in or connect, so nothing was passed on.
-# 903 is a bridge that did not answer, which may have passed the message on.
-_MOZILLA_NOT_PASSED_ON = frozenset({901, 902})
-_APPLE_KEY_REASONS = frozenset(
-    {"BadAuthorizationHeader", "BadJwtToken", "BadVapidPublicKey", "ExpiredJwtToken"}
-)
 _WNS_NOT_DELIVERED = frozenset({"dropped", "channelthrottled"})
 _ADDRESS = re.compile(r"https?://\S*")
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_APPLE_REASON = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
+
+_CONFIG, _GONE = OutcomeKind.CONFIG, OutcomeKind.GONE
+_REFUSED, _RETRY, _UNKNOWN = OutcomeKind.REFUSED, OutcomeKind.RETRY, OutcomeKind.UNKNOWN
+
+
+class Service(Enum):
+    """Whose rules an endpoint follows."""
+
+    FCM = "fcm"
+    MOZILLA = "mozilla"
+    APPLE = "apple"
+    WNS = "wns"
+    ANY = "any"  # in a row: of every service; of a host: one that the operator added
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an answer says beside its status. `text`: lower case, of the body and of Windows'
+    explaining header; `errno`, `message`: autopush's; `reason`: Apple's; '' or 0 without."""
+
+    text: bytes = b""
+    errno: int = 0
+    message: str = ""
+    reason: str = ""
+    page: bool = False  # made by a web server for people, not by a push service
+
+
+Condition = Callable[[Said], bool]
+
+
+def _always(_said: Said) -> bool:
+    return True
+
+
+def _text(part: bytes) -> Condition:
+    return lambda said: part in said.text
+
+
+def _errno(*numbers: int) -> Condition:
+    return lambda said: said.errno in numbers
+
+
+def _any_errno(said: Said) -> bool:
+    return said.errno > 0
+
+
+def _mismatch(said: Said) -> bool:
+    return said.errno == 109 and "mismatch" in said.message
+
+
+def _reason(*names: str) -> Condition:
+    return lambda said: said.reason in names
+
+
+def _any_reason(said: Said) -> bool:
+    return said.reason != ""
+
+
+def _page(said: Said) -> bool:
+    return said.page
+
+
+class Row(NamedTuple):
+    """`service` and one of `statuses` and `condition` mean `kind`, with `reason` on the ledger.
+
+    `wait`: seconds until a RETRY, where the service names none.
+    """
+
+    service: Service
+    statuses: range | tuple[int, ...]
+    condition: Condition
+    kind: OutcomeKind
+    reason: str
+    wait: float = 0.0
+
+
+F, M, A, W, ANY = Service.FCM, Service.MOZILLA, Service.APPLE, Service.WNS, Service.ANY
+
+ROWS = (
+    # FCM. The same text for a wrong key in its old and its new words. 404 comes by design for a
+    # browser that was not seen for 270 days, and has been seen to recover: GONE is reversible.
+    Row(F, (400,), _text(b"unauthorizedregistration"), _CONFIG, "vapid_rejected"),
+    Row(F, (400, 401, 403), _text(b"correspond to the"), _CONFIG, "vapid_mismatch"),
+    Row(F, (404, 410), _always, _GONE, "{status}"),
+    # Mozilla (autopush-rs, autoendpoint/src/error.rs). 109 is every fault of VAPID. 404 without
+    # one of its numbers is a balancer's. 901 and 902: its bridge could not sign in or connect, so
+    # nothing was passed on; 903 is a bridge that did not answer, which may have passed it on.
+    Row(M, (401,), _mismatch, _CONFIG, "vapid_mismatch"),
+    Row(M, (401,), _errno(109), _CONFIG, "vapid_rejected"),
+    Row(M, (404, 410), _errno(102, 103, 105, 106), _GONE, "{status}"),
+    Row(M, (410,), _always, _GONE, "410"),
+    Row(M, (404,), _any_errno, _REFUSED, "mozilla_{errno}"),
+    Row(M, (404,), _always, _REFUSED, "404"),
+    Row(M, (413,), _always, _REFUSED, "payload_too_large"),
+    Row(M, (502,), _errno(901, 902), _RETRY, "mozilla_{errno}", UNAVAILABLE_SECONDS),
+    Row(M, (502,), _any_errno, _UNKNOWN, "mozilla_{errno}"),
+    Row(M, (400,), _any_errno, _REFUSED, "mozilla_{errno}"),
+    # Apple. 410 is a token that has expired; its 404 (BadPath) is about the form of the address.
+    Row(A, (400, 403), _reason("VapidPkHashMismatch"), _CONFIG, "vapid_mismatch"),
+    Row(
+        A,
+        (400, 403),
+        _reason("BadAuthorizationHeader", "BadJwtToken", "BadVapidPublicKey", "ExpiredJwtToken"),
+        _CONFIG,
+        "vapid_rejected",
+    ),
+    Row(A, (410,), _always, _GONE, "410"),
+    Row(A, (413,), _always, _REFUSED, "payload_too_large"),
+    Row(A, (400, 404, 405), _any_reason, _REFUSED, "apple_{reason}"),
+    Row(A, (404,), _always, _REFUSED, "404"),
+    # Windows. Its documents say of 404 and 410: do not send to this channel again. But 410 with
+    # these words is about us.
+    Row(W, (404, 410), _text(b"domain blocked"), _CONFIG, "wns_domain_blocked"),
+    Row(W, (404, 410), _always, _GONE, "{status}"),
+    Row(W, (406,), _always, _RETRY, "406", THROTTLED_SECONDS),
+    # Everybody. RFC 8030 section 7.3 has 404 for a subscription that has ended, but a proxy in
+    # front of a service of the operator's says 404 of everything while its route is missing. What
+    # a proxy says is a page.
+    Row(ANY, range(200, 300), _always, _UNKNOWN, "{status}"),
+    Row(ANY, range(300, 400), _always, _REFUSED, "redirect"),
+    Row(ANY, (401, 403), _always, _CONFIG, "vapid_rejected"),
+    Row(ANY, (404,), _page, _REFUSED, "404"),
+    Row(ANY, (404, 410), _always, _GONE, "{status}"),
+    Row(ANY, (408,), _always, _UNKNOWN, "408"),
+    Row(ANY, (413,), _always, _REFUSED, "payload_too_large"),
+    Row(ANY, (429,), _always, _RETRY, "429", THROTTLED_SECONDS),
+    Row(ANY, range(400, 500), _always, _REFUSED, "{status}"),
+    Row(ANY, (503,), _always, _RETRY, "503", UNAVAILABLE_SECONDS),
+)
+# 500, 502, 504 and whatever else there is.
+_OTHERWISE = Row(ANY, (), _always, _UNKNOWN, "{status}")
 
 
 def classify(host: str, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
@@ -38,16 +173,29 @@ def classify(host: str, status: int, headers: Mapping[str, str], body: bytes) ->
     `host`: of the endpoint, lower case; `headers`: names in lower case; `body`: what was read.
     Never raises: whatever stands in an answer was written by a stranger.
     """
+    service = service_of(host)
     if status in (200, 201, 202):
-        return _accepted(host, status, headers)
-    kind, reason, wait = _failure(host, status, headers, body)
+        return _accepted(service, status, headers)
+    said = read(service, headers, body)
+    row = row_for(service, status, said)
     return Outcome(
-        kind=kind,
+        kind=row.kind,
         status_code=status,
-        reason=reason,
-        retry_after=retry_after(headers, default=wait) if kind is OutcomeKind.RETRY else None,
-        detail=excerpt(body) or excerpt(_wns_error(headers).encode("utf-8", "replace")),
+        reason=row.reason.format(status=status, errno=said.errno, reason=said.reason.lower()),
+        retry_after=retry_after(headers, default=row.wait) if row.kind is _RETRY else None,
+        detail=excerpt(body) or excerpt(_explained(headers).encode("utf-8", "replace")),
     )
+
+
+def service_of(host: str) -> Service:
+    """Whose rules the host of an endpoint follows."""
+    if host in PUSH_HOSTS:
+        return Service.FCM
+    if host.endswith(MOZILLA_SUFFIX):
+        return Service.MOZILLA
+    if host.endswith(APPLE_SUFFIX):
+        return Service.APPLE
+    return Service.WNS if host.endswith(WNS_SUFFIX) else Service.ANY
 
 
 def retry_after(headers: Mapping[str, str], *, default: float) -> float:
@@ -57,7 +205,9 @@ def retry_after(headers: Mapping[str, str], *, default: float) -> float:
         seconds = float(text)
     else:
         try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+            date = parsedate_to_datetime(text)
+            # A date of HTTP is in UTC, also where it does not say so.
+            seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError, OSError):
             return default
     return min(max(seconds, 0.0), MAX_RETRY_SECONDS)
@@ -70,9 +220,39 @@ def excerpt(body: bytes) -> str:
     return " ".join(_ADDRESS.sub("…", line).split())[:MAX_DETAIL]
 
 
-def _accepted(host: str, status: int, headers: Mapping[str, str]) -> Outcome:
+def row_for(service: Service, status: int, said: Said) -> Row:
+    """The row that decides about an answer that is no plain success."""
+    for row in ROWS:
+        if row.service in (service, ANY) and status in row.statuses and row.condition(said):
+            return row
+    return _OTHERWISE
+
+
+def read(service: Service, headers: Mapping[str, str], body: bytes) -> Said:
+    """What an answer says, in the words of its service; nothing that its service would not say."""
+    text = body.lower()
+    if service is Service.WNS:
+        text = _explained(headers).lower().encode("utf-8", "replace") + b"\n" + text
+    answer = _json_object(body) if service in (Service.MOZILLA, Service.APPLE) else {}
+    errno, reason = answer.get("errno"), answer.get("reason")
+    if not isinstance(errno, int) or isinstance(errno, bool) or not 0 < errno < 10_000:
+        errno = 0
+    if not isinstance(reason, str) or not _APPLE_REASON.fullmatch(reason):
+        reason = ""
+    page = headers.get("content-type", "").strip().lower().startswith("text/html")
+    return Said(
+        text=text,
+        errno=errno,
+        message=str(answer.get("message", "")).lower(),
+        reason=reason,
+        # The second is what Go's servers and Traefik say.
+        page=page or b"404 page not found" in text,
+    )
+
+
+def _accepted(service: Service, status: int, headers: Mapping[str, str]) -> Outcome:
     reason = str(status)
-    if host.endswith(WNS_SUFFIX):
+    if service is Service.WNS:
         wns_status = headers.get("x-wns-status", "").strip().lower()
         # Taken, so never sent again, but Windows says at once that it will not show it.
         if wns_status in _WNS_NOT_DELIVERED:
@@ -101,96 +281,7 @@ def _echoed_ttl(headers: Mapping[str, str]) -> int | None:
     return min(int(text), MAX_TTL)
 
 
-_Verdict = tuple[OutcomeKind, str, float]
-
-
-def _failure(host: str, status: int, headers: Mapping[str, str], body: bytes) -> _Verdict:
-    specific = _by_service(host, status, headers, body)
-    if specific is not None:
-        return specific
-    code = str(status)
-    if status < 300:
-        # A success that no push service has defined: it may well have been accepted.
-        return OutcomeKind.UNKNOWN, code, 0.0
-    if status < 400:
-        return OutcomeKind.REFUSED, "redirect", 0.0
-    if status in (401, 403):
-        return OutcomeKind.CONFIG, "vapid_rejected", 0.0
-    if status in (404, 410):
-        return OutcomeKind.GONE, code, 0.0
-    if status == 413:
-        return OutcomeKind.REFUSED, "payload_too_large", 0.0
-    if status == 429:
-        return OutcomeKind.RETRY, code, THROTTLED_SECONDS
-    if status == 503:
-        return OutcomeKind.RETRY, code, UNAVAILABLE_SECONDS
-    if status == 408 or status >= 500:
-        return OutcomeKind.UNKNOWN, code, 0.0
-    return OutcomeKind.REFUSED, code, 0.0
-
-
-def _by_service(host: str, status: int, headers: Mapping[str, str], body: bytes) -> _Verdict | None:
-    if host in PUSH_HOSTS:
-        return _by_fcm(status, body)
-    if host.endswith(MOZILLA_SUFFIX):
-        return _by_mozilla(status, body)
-    if host.endswith(APPLE_SUFFIX):
-        return _by_apple(status, body)
-    if host.endswith(WNS_SUFFIX):
-        return _by_wns(status, headers, body)
-    return None
-
-
-def _by_fcm(status: int, body: bytes) -> _Verdict | None:
-    text = body.lower()
-    if status == 400 and b"unauthorizedregistration" in text:
-        return OutcomeKind.CONFIG, "vapid_rejected", 0.0
-    if status in (400, 401, 403) and b"correspond to the" in text:
-        return OutcomeKind.CONFIG, "vapid_mismatch", 0.0
-    return None
-
-
-def _by_mozilla(status: int, body: bytes) -> _Verdict | None:
-    answer = _json_object(body)
-    errno = answer.get("errno")
-    if not isinstance(errno, int) or isinstance(errno, bool) or not 0 < errno < 10_000:
-        return None
-    if status == 401 and errno == 109:
-        mismatch = "mismatch" in str(answer.get("message", "")).lower()
-        return OutcomeKind.CONFIG, "vapid_mismatch" if mismatch else "vapid_rejected", 0.0
-    if status == 502 and errno in _MOZILLA_NOT_PASSED_ON:
-        return OutcomeKind.RETRY, f"mozilla_{errno}", UNAVAILABLE_SECONDS
-    if status == 502:
-        return OutcomeKind.UNKNOWN, f"mozilla_{errno}", 0.0
-    if status == 400:
-        return OutcomeKind.REFUSED, f"mozilla_{errno}", 0.0
-    return None
-
-
-def _by_apple(status: int, body: bytes) -> _Verdict | None:
-    reason = _json_object(body).get("reason")
-    if not isinstance(reason, str) or not re.fullmatch(r"[A-Za-z0-9]{1,40}", reason):
-        return None
-    if status in (400, 403) and reason == "VapidPkHashMismatch":
-        return OutcomeKind.CONFIG, "vapid_mismatch", 0.0
-    if status in (400, 403) and reason in _APPLE_KEY_REASONS:
-        return OutcomeKind.CONFIG, "vapid_rejected", 0.0
-    if status == 400:
-        return OutcomeKind.REFUSED, f"apple_{reason.lower()}", 0.0
-    return None
-
-
-def _by_wns(status: int, headers: Mapping[str, str], body: bytes) -> _Verdict | None:
-    if status == 406:
-        return OutcomeKind.RETRY, "406", THROTTLED_SECONDS
-    said = _wns_error(headers).lower().encode("utf-8", "replace") + body.lower()
-    if status == 410 and b"domain blocked" in said:
-        # About us, not about the device: the subscription must not be dropped.
-        return OutcomeKind.CONFIG, "wns_domain_blocked", 0.0
-    return None
-
-
-def _wns_error(headers: Mapping[str, str]) -> str:
+def _explained(headers: Mapping[str, str]) -> str:
     return headers.get("x-wns-error-description", "")
 
 
