@@ -1,5 +1,7 @@
 """Jobs: ids in, one domain call. A job may run zero, one or several times, even twice at once."""
 
+import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +13,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from rq.exceptions import DuplicateJobError
 
-from campaigns import epochs, leases, planning, sending
+from accounts.models import User
+from campaigns import doorbells, epochs, leases, planning, restoring, sending
 from campaigns.models import Batch, Run
 from campaigns.webpush import WebPushSender
 
@@ -75,10 +78,44 @@ def note_enqueued(rows: QuerySet[Run] | QuerySet[Batch], now: datetime) -> None:
 
 
 def enqueue(queue: str, job: Callable[[int], None], argument: int, job_id: str) -> None:
-    """Put a job on a queue unless the same one is there."""
-    try:
-        django_rq.get_queue(queue).enqueue(
-            job, argument, job_id=job_id, unique=True, failure_ttl=60, result_ttl=0
+    """Put a job on a queue unless the same one is there and alive."""
+    with contextlib.suppress(DuplicateJobError):
+        try:
+            put(queue, job, argument, job_id)
+        except DuplicateJobError:
+            # A worker that died may have taken it with it.
+            if doorbells.free_if_lost(queue, job_id):
+                put(queue, job, argument, job_id)
+
+
+def put(queue: str, job: Callable[[int], None], argument: int, job_id: str) -> None:
+    django_rq.get_queue(queue).enqueue(
+        job, argument, job_id=job_id, unique=True, failure_ttl=60, result_ttl=0
+    )
+
+
+def restore_gone(run_id: int, user_id: int, origin: str, after: int = 0) -> None:
+    """Restore the devices that a run has lost; what is left when it must stop is another job's."""
+    run, by = Run.objects.get(pk=run_id), User.objects.filter(pk=user_id).first()
+    stop = stopper(PLAN_SECONDS)
+    _count, further = restoring.restore(run, by, origin, after=after, stop=stop)
+    if further is not None:
+        enqueue_restoring(run_id, user_id, origin, further)
+
+
+def enqueue_restoring(run_id: int, user_id: int, origin: str, after: int = 0) -> None:
+    """Hand it to the queue unless the same is there. Should Redis lose it, a person asks again: the
+    report says how many are left."""
+    service = hashlib.sha256(origin.encode()).hexdigest()[:12]
+    with contextlib.suppress(DuplicateJobError):
+        django_rq.get_queue("default").enqueue(
+            restore_gone,
+            run_id,
+            user_id,
+            origin,
+            after,
+            job_id=f"restore-{run_id}-{service}-{after}",
+            unique=True,
+            failure_ttl=60,
+            result_ttl=0,
         )
-    except DuplicateJobError:
-        return

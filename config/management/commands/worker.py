@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 from redis.client import Pipeline
 from rq import Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker_registration import register
 
@@ -22,14 +23,18 @@ from campaigns import jobs
 # An idle worker looks up this often, so that work which a killed one left is found soon.
 WORKER_TTL: Final = 60
 MAINTENANCE_SECONDS: Final = 60
+# A busy worker says so often that its job lives. One that was silent for so long is taken for dead,
+# and its job is queued again (campaigns.doorbells), though it may still run: the ledger allows it.
+MONITOR_SECONDS: Final = 5
+SILENT_SECONDS: Final = 20
 DRAIN_SECONDS: Final = 8
 
 
 class DrainingWorker(Worker):
     """A worker that, asked to stop, tells its job, gives it some seconds and then ends it.
 
-    A job that was told ends after the window that it is sending. Ending it sooner is safe too: the
-    ledger knows what was in flight, and the ticker finds the rest.
+    A job that was told claims nothing more and records what it is sending. Ending it sooner is safe
+    too: the ledger knows what was in flight, and the ticker finds the rest.
     """
 
     drain_seconds: float = DRAIN_SECONDS
@@ -46,6 +51,10 @@ class DrainingWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
         signal.signal(signal.SIGTERM, lambda _number, _frame: jobs.told_to_stop.set())
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long its job is believed to live without another sign; rq's own is 90 seconds."""
+        return SILENT_SECONDS
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Also put itself back on the list of workers, which an emptied Redis has forgotten."""
@@ -71,6 +80,7 @@ class Command(BaseCommand):
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL,
             maintenance_interval=MAINTENANCE_SECONDS,
+            job_monitoring_interval=MONITOR_SECONDS,
             log_job_description=False,
         )
         # A job runs in a forked process: it must not share our connection to the database.
