@@ -1,12 +1,18 @@
 """The ticker: finds in the database what is due and hands it to the queue. Time lives nowhere else.
 
-Any number may run; the one that holds an advisory lock works, the others wait to take over.
+Any number may run; the one that leads works, the others stand by and take over. Each of them looks
+first whether this is still the database that was sent from (campaigns.epochs).
 """
 
+import json
 import logging
 import signal
+import socket
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from types import FrameType
+from typing import Final
 
 import django_rq
 from django.conf import settings
@@ -18,25 +24,72 @@ from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
 from accounts.session_store import SessionStore
-from campaigns import finishing, jobs, overview, starting
+from campaigns import epochs, finishing, jobs, leading, overview, starting, watching
 
-LOCK = 0x426B_7469  # any number that nothing else here locks
-TICK_SECONDS = 1.0
-SWEEP_EVERY = 15  # ticks
+TICK_SECONDS: Final = 1.0
+SWEEP_EVERY: Final = 15  # ticks
+# A ticker that is silent for so long is taken over from.
+NAME, LEAD_SECONDS = "ticker", 10.0
 PURGED_KEY, PURGE_EVERY = "ticker:purged", 24 * 3600  # seconds
+# The whole process waits for what these are about; what else a part of a tick raises is its own.
+OUTAGES = (DatabaseError, RedisError, OSError)
 log = logging.getLogger("beckon.ticker")
 
 
-def tick(number: int) -> None:
-    """One second's work."""
-    now = timezone.now()
-    starting.start_due(now)
-    finishing.finish_settled()
-    jobs.enqueue_due(now)
-    # The overview says so when this stops.
-    cache.set(overview.TICKER_KEY, now.isoformat(), overview.TICKER_SECONDS)
-    if number % SWEEP_EVERY == 0:
-        sweep()
+class Ticker:
+    """One process that stands by or leads, and what it remembers meanwhile."""
+
+    def __init__(self) -> None:
+        self.me = leading.myself()
+        self.number = 0
+        self.swept_at: datetime | None = None
+        self.minute: datetime | None = None
+        self.told: set[tuple[int, watching.Case]] = set()
+
+    def beat(self) -> bool:
+        """What every ticker does each second; whether this one leads."""
+        epochs.look()
+        if not leading.lead(NAME, self.me, LEAD_SECONDS):
+            return False
+        self.tick()
+        return True
+
+    def tick(self) -> None:
+        """One second's work of the one that leads."""
+        now = timezone.now()
+        attempt(lambda: starting.start_due(now))
+        attempt(finishing.finish_settled)
+        attempt(lambda: jobs.enqueue_due(now))
+        if self.number % SWEEP_EVERY == 0:
+            attempt(sweep)
+            attempt(lambda: watching.watch(now, self.told))
+            self.swept_at = now
+        if self.minute != (minute := now.replace(second=0, microsecond=0)):
+            attempt(lambda: watching.keep_minutes(now))
+            self.minute = minute
+        self.number += 1
+        # The overview and the health page say so when this stops.
+        cache.set(overview.TICKER_KEY, self.heartbeat(now), overview.TICKER_SECONDS)
+
+    def heartbeat(self, now: datetime) -> str:
+        """What the pages are told, as JSON. See overview.Heartbeat."""
+        said = {
+            "at": now.isoformat(),
+            "machine": socket.gethostname(),
+            "swept_at": self.swept_at and self.swept_at.isoformat(),
+            "file": epochs.trouble(),
+        }
+        return json.dumps(said)
+
+
+def attempt(part: Callable[[], object]) -> None:
+    """Do one part of a tick: a fault in it holds up no other."""
+    try:
+        part()
+    except OUTAGES:
+        raise
+    except Exception:
+        log.exception("A part of a tick failed")
 
 
 def sweep() -> None:
@@ -49,16 +102,6 @@ def sweep() -> None:
         SessionStore.clear_expired()
 
 
-def leading() -> bool:
-    """Whether this ticker holds the lock, taking it if it is free.
-
-    The lock belongs to the database session: it is gone when the connection is.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        return bool(cursor.fetchone()[0])
-
-
 def run() -> None:
     """Tick until SIGTERM or SIGINT. No fault ends it: without it nothing would be due any more."""
     stop = threading.Event()
@@ -68,16 +111,20 @@ def run() -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, on_signal)
-    number = 0
+    ticker = Ticker()
     while not stop.wait(TICK_SECONDS):
-        try:
-            if leading():
-                tick(number)
-                number += 1
-        except (DatabaseError, RedisError, OSError) as error:
-            log.warning("The ticker waits: %s", error)
-            connection.close()
-        except Exception:
-            log.exception("A tick failed")
-            connection.close()
+        live(ticker.beat)
+    live(lambda: leading.resign(NAME, ticker.me))
     connection.close()
+
+
+def live(part: Callable[[], object]) -> None:
+    """Outlive whatever goes wrong in it: the next second may be better."""
+    try:
+        part()
+    except OUTAGES as error:
+        log.warning("The ticker waits: %s", error)
+        connection.close()
+    except Exception:
+        log.exception("A tick failed")
+        connection.close()

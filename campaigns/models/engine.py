@@ -101,6 +101,28 @@ class ServiceMinute(models.Model):
         return f"{self.origin} {self.minute:%H:%M}"
 
 
+class QueueMinute(models.Model):
+    """How many batches waited at the start of a minute. For the health page only."""
+
+    minute = models.DateTimeField(primary_key=True)
+    waiting = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.waiting} {self.minute:%H:%M}"
+
+
+class Leader(models.Model):
+    """Which of several processes works while the others stand by. The database's clock decides."""
+
+    name = models.CharField(primary_key=True, max_length=20)
+    # Machine and process, for the health page, and something random.
+    holder = models.CharField(max_length=200)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"
+
+
 class Epoch(models.Model):
     """Which database this is, and how far it had come: one row. See campaigns.epochs."""
 

@@ -226,7 +226,7 @@ def test_worker_that_never_said_anything_does_not_count(processes: Worker) -> No
 
 
 def test_ticker_says_that_it_lives(db: None) -> None:
-    ticker.tick(1)
+    ticker.Ticker().tick()
     assert cache.get(overview.TICKER_KEY)
 
 

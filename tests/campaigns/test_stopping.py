@@ -62,7 +62,7 @@ def test_a_run_whose_last_sender_died_before_it_could_say_so_is_finished(site: S
     drive(run, FakeService())
     Run.objects.update(state=Run.State.RUNNING, finished_at=None)
     Campaign.objects.update(state=Campaign.State.RUNNING)
-    ticker.tick(1)
+    ticker.Ticker().tick()
     assert states(run) == ("finished", "finished")
     assert finishing.finish_settled() == 0
 
@@ -225,17 +225,16 @@ def test_a_lost_lease_is_not_waited_for(site: Site) -> None:
 def test_a_tick_that_fails_is_not_the_last(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ticks: list[int] = []
+    ticks: list[ticker.Ticker] = []
 
-    def tick(number: int) -> None:
-        ticks.append(number)
+    def beat(self: ticker.Ticker) -> None:
+        ticks.append(self)
         if len(ticks) == 1:
             raise ValueError("a fault of ours")
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
-    monkeypatch.setattr(ticker, "leading", lambda: True)
-    monkeypatch.setattr(ticker, "tick", tick)
+    monkeypatch.setattr(ticker.Ticker, "beat", beat)
     monkeypatch.setattr(ticker, "TICK_SECONDS", 0.01)
     # Their connection is the test's own.
     monkeypatch.setattr(connection, "close", lambda: None)

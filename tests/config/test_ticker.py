@@ -1,21 +1,21 @@
+import json
 import os
 import signal
-import threading
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 
-from campaigns import starting
-from campaigns.models import Campaign, Run
+from campaigns import epochs, leading, overview, starting
+from campaigns.models import Campaign, Epoch, Leader, QueueMinute, Run, ServiceMinute
 from config import ticker
+from config.ticker import Ticker
 from tests.factories import make_campaign, make_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,36 +25,78 @@ def test_a_tick_starts_what_is_due_and_queues_it() -> None:
     campaign = make_campaign(make_site())
     starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
     with time_machine.travel(datetime(2099, 1, 1, 0, 0, 1, tzinfo=UTC), tick=False):
-        ticker.tick(0)
+        assert Ticker().beat()
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.RUNNING
     assert Run.objects.get().enqueued_at is not None
 
 
 def test_one_ticker_leads_and_another_takes_over() -> None:
-    database = connection.get_connection_params()
-    keys = ("host", "port", "user", "password", "dbname")
-    other = psycopg.connect(**{key: database[key] for key in keys if database.get(key)})
-    other.execute("SELECT pg_advisory_lock(%s)", [ticker.LOCK])
-    assert not ticker.leading()
-    other.close()
-    wait_until(ticker.leading)
-    connection.close()
+    first, second = Ticker(), Ticker()
+    assert first.beat() and not second.beat() and first.beat()
+    # It was killed, or its machine vanished: its time ends.
+    Leader.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert second.beat() and not first.beat()
+
+
+def test_one_that_is_stopped_hands_over_at_once() -> None:
+    first, second = Ticker(), Ticker()
+    assert first.beat()
+    leading.resign(ticker.NAME, second.me)
+    assert not second.beat()
+    leading.resign(ticker.NAME, first.me)
+    assert second.beat()
+
+
+def test_who_stands_by_vouches_for_the_database_too() -> None:
+    assert Ticker().beat()
+    before = timezone.now() - timedelta(minutes=5)
+    Epoch.objects.update(updated_at=before)
+    assert not epochs.guard()
+    assert not Ticker().beat()
+    assert epochs.guard()
+
+
+def test_nothing_starts_after_a_restore() -> None:
+    campaign = make_campaign(make_site())
+    starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
+    assert epochs.look()
+    Epoch.objects.update(counter=1)
+    with time_machine.travel(datetime(2099, 1, 1, 0, 0, 1, tzinfo=UTC), tick=False):
+        assert Ticker().beat()
+    campaign.refresh_from_db()
+    assert (campaign.state, Run.objects.count()) == (Campaign.State.DRAFT, 0)
+
+
+def test_a_fault_in_one_part_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(now: datetime) -> int:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(starting, "start_due", broken)
+    run = starting.start(make_campaign(make_site()))
+    Ticker().tick()
+    run.refresh_from_db()
+    assert run.enqueued_at is not None
+    assert "a fault of ours" in caplog.text
 
 
 def test_it_runs_until_it_is_told_to_stop_and_waits_out_a_fault(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ticks = []
+    tick = Ticker.tick
 
-    def tick(number: int) -> None:
-        ticks.append(number)
+    def counted(self: Ticker) -> None:
+        ticks.append(self)
         if len(ticks) == 1:
             raise OperationalError("gone away")
+        tick(self)
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
-    monkeypatch.setattr(ticker, "tick", tick)
+    monkeypatch.setattr(Ticker, "tick", counted)
     monkeypatch.setattr(ticker, "TICK_SECONDS", 0.01)
     try:
         call_command("ticker")
@@ -63,6 +105,31 @@ def test_it_runs_until_it_is_told_to_stop_and_waits_out_a_fault(
             signal.signal(name, handler)
     assert len(ticks) == 2
     assert "gone away" in caplog.text
+    assert Leader.objects.get().until <= timezone.now(), "it hands over at once"
+
+
+def test_it_says_that_it_lives_where_and_when_it_swept() -> None:
+    one = Ticker()
+    one.tick()
+    said = json.loads(cache.get(overview.TICKER_KEY))
+    assert said["machine"] and said["swept_at"] == one.swept_at.isoformat()  # type: ignore[union-attr]
+    assert said["file"] == "No such file or directory"
+    assert one.beat()
+    one.tick()
+    assert json.loads(cache.get(overview.TICKER_KEY))["file"] == ""
+
+
+def test_it_keeps_two_days_of_minutes() -> None:
+    now = timezone.now().replace(second=0, microsecond=0)
+    for days in (1, 3):
+        at = now - timedelta(days=days)
+        ServiceMinute.objects.create(minute=at, origin="https://push.example", ms=[])
+        QueueMinute.objects.create(minute=at, waiting=days)
+    one = Ticker()
+    one.tick()
+    one.tick()
+    assert ServiceMinute.objects.count() == 1
+    assert list(QueueMinute.objects.order_by("minute").values_list("waiting", flat=True)) == [1, 0]
 
 
 def test_the_sweeper_visits_every_queue() -> None:
@@ -80,14 +147,3 @@ def test_the_sweeper_lets_ended_sessions_go_once_a_day() -> None:
     Session.objects.update(expire_date=now - timedelta(days=1))
     ticker.sweep()
     assert Session.objects.count() == 1
-
-
-def wait_until(condition: object, seconds: float = 5.0) -> None:
-    """Until a condition holds; fails the test when it does not in time."""
-    assert callable(condition)
-    pause, end = threading.Event(), threading.Timer(seconds, lambda: None)
-    end.start()
-    while not condition():
-        assert end.is_alive(), "it did not come true in time"
-        pause.wait(0.02)
-    end.cancel()
