@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import acting, compose, listing, overview, people, report, testing
+from campaigns.views import acting, compose, listing, overview, people, report, restoring, testing
 
 app_name = "campaigns"
 
@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ONE}/unschedule/", acting.unschedule, name="unschedule"),
     path(f"{ONE}/pause/", acting.pause, name="pause"),
     path(f"{ONE}/resume/", acting.resume, name="resume"),
+    path(f"{ONE}/restore/", restoring.restore_gone, name="restore_gone"),
     path(f"{ONE}/unpark/", acting.unpark, name="unpark"),
     path(f"{ONE}/resend/", acting.resend, name="resend"),
     path(f"{ONE}/throttle/", acting.throttle, name="throttle"),

@@ -5,6 +5,7 @@ Whoever changes the row writes the record, so two at once leave one record.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,6 +15,8 @@ from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription
 
 Action = ConsentRecord.Action
 State = Subscription.State
+# How long a person may take back what a push service said of a device.
+RESTORABLE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,27 @@ def mark_gone(ids: Iterable[int], addresses: Mapping[int, str] | None = None) ->
             for subscription in lost
         )
     return len(lost)
+
+
+def restore_many(ids: Iterable[int], actor: User | None, since: datetime) -> int:
+    """Take back "gone" for devices that were marked so at `since` or later. Returns how many.
+
+    `ids` are primary keys. Only what is gone now, and for less than 30 days: who left stays away,
+    and who came back by themselves is not recorded twice. The address was wrongly called closed,
+    or it is closed, and the next message says so again.
+    """
+    since = max(since, timezone.now() - RESTORABLE)
+    with transaction.atomic():
+        gone = Subscription.objects.filter(pk__in=list(ids), state=State.GONE, state_at__gte=since)
+        # In key order, so that two of these never wait for each other.
+        back = list(gone.order_by("pk").select_for_update(of=("self",)))
+        keys = [subscription.pk for subscription in back]
+        Subscription.objects.filter(pk__in=keys).update(state=State.ACTIVE, state_at=timezone.now())
+        ConsentRecord.objects.bulk_create(
+            _row(subscription, Action.RESTORED, actor=actor, where=Circumstances())
+            for subscription in back
+        )
+    return len(back)
 
 
 def _row(

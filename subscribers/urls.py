@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{PERSON}/", person.person, name="person"),
     path(f"{PERSON}/unsubscribe/", person.person_unsubscribe, name="person_unsubscribe"),
     path(f"{DEVICE}/unsubscribe/", person.device_unsubscribe, name="device_unsubscribe"),
+    path(f"{DEVICE}/restore/", person.device_restore, name="device_restore"),
     path(f"{DEVICE}/test/", person.device_test, name="device_test"),
     path(f"{SITE}/install/", install.install, name="install"),
     path(f"{SITE}/install/state/", install.install_state, name="install_state"),

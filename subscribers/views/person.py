@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -53,9 +54,16 @@ def person(request: SiteRequest, subscriber_id: UUID) -> HttpResponse:
         "records": _records(found),
         "in_force": any(device.state == device.State.ACTIVE for device in devices),
         "may_unsubscribe": request.role.includes(Role.ADMIN),
+        "restorable": _restorable(devices) if request.role.includes(Role.ADMIN) else set(),
         "may_test": request.role.includes(Role.MARKETER),
     }
     return render(request, "subscribers/person.html", context)
+
+
+def _restorable(devices: list[Subscription]) -> set[int]:
+    """The devices that a push service closed less than 30 days ago."""
+    since = timezone.now() - consent.RESTORABLE
+    return {one.pk for one in devices if one.state == one.State.GONE and one.state_at >= since}
 
 
 def _records(found: Subscriber) -> list[ConsentRecord]:
@@ -94,6 +102,25 @@ def device_unsubscribe(request: SiteRequest, subscriber_id: UUID, public_id: UUI
                 "device.unsubscribed", site=request.site, actor=request.user, target=public_id
             )
     messages.success(request, _("%(device)s gets no more messages.") % {"device": found.device})
+    return redirect("subscribers:person", request.site.pk, subscriber_id)
+
+
+@member(Role.ADMIN)
+@require_POST
+def device_restore(request: SiteRequest, subscriber_id: UUID, public_id: UUID) -> HttpResponse:
+    """Send to a device again that a push service has called gone."""
+    found = _device(request, subscriber_id, public_id)
+    with transaction.atomic():
+        since = timezone.now() - consent.RESTORABLE
+        restored = consent.restore_many([found.pk], request.user, since)
+        if restored:
+            audit.record("device.restored", site=request.site, actor=request.user, target=public_id)
+    if restored:
+        text = _("%(device)s gets messages again. If it is gone, the next one says so.")
+        messages.success(request, text % {"device": found.device})
+    else:
+        text = _("%(device)s was not restored: it has not been gone in the last 30 days.")
+        messages.error(request, text % {"device": found.device})
     return redirect("subscribers:person", request.site.pk, subscriber_id)
 
 

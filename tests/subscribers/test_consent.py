@@ -1,6 +1,9 @@
 """Permission as a state: who changes the row writes the record."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from subscribers import consent
@@ -91,3 +94,38 @@ def test_restore() -> None:
         where.page,
     )
     assert record.is_gain
+
+
+def test_restore_many(alice: User) -> None:
+    site = make_site()
+    gone, left, active, earlier = (make_subscription(site) for _ in range(4))
+    consent.mark_gone([gone.pk, earlier.pk])
+    consent.leave(left, Action.UNSUBSCRIBED)
+    since = timezone.now() - timedelta(minutes=1)
+    Subscription.objects.filter(pk=earlier.pk).update(state_at=since - timedelta(seconds=1))
+    ids = [gone.pk, left.pk, active.pk, earlier.pk, 10**9]
+    assert consent.restore_many(ids, alice, since) == 1
+    assert consent.restore_many(ids, alice, since) == 0
+    assert consent.restore_many([], alice, since) == 0
+    states = dict(Subscription.objects.values_list("pk", "state"))
+    assert states == {
+        gone.pk: "active",
+        left.pk: "unsubscribed",
+        active.pk: "active",
+        earlier.pk: "gone",
+    }
+    record = ConsentRecord.objects.latest("id")
+    assert (record.action, record.actor, record.subscription) == (Action.RESTORED, alice, gone)
+    gone.refresh_from_db()
+    assert gone.state_at > since
+
+
+def test_restore_many_reaches_back_30_days() -> None:
+    site, now = make_site(), timezone.now()
+    young, old = (make_subscription(site) for _ in range(2))
+    consent.mark_gone([young.pk, old.pk])
+    for device, days in ((young, 29), (old, 31)):
+        Subscription.objects.filter(pk=device.pk).update(state_at=now - timedelta(days=days))
+    assert consent.restore_many([young.pk, old.pk], None, now - timedelta(days=365)) == 1
+    old.refresh_from_db()
+    assert old.state == "gone"

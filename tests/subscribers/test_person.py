@@ -1,8 +1,10 @@
 """/sites/<id>/people/<id>/ and what can be done there."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditEvent, Site, User
@@ -117,6 +119,37 @@ def test_unsubscribe_one_device(person: Subscriber, adam: User, as_user: AsUser)
     assert AuditEvent.objects.filter(action="device.unsubscribed").count() == 1
 
 
+def test_restore_a_device(person: Subscriber, adam: User, as_user: AsUser) -> None:
+    device, client = Subscription.objects.get(), as_user(adam)
+    address = url(person, f"devices/{device.public_id}/restore/")
+    assert address not in client.get(url(person)).content.decode()
+    consent.mark_gone([device.pk])
+    assert address in client.get(url(person)).content.decode()
+    page = client.post(address, follow=True).content.decode()
+    assert "Firefox, Linux gets messages again." in page
+    assert "Restored by the team" in page
+    device.refresh_from_db()
+    assert device.state == "active"
+    assert ConsentRecord.objects.get(action=Action.RESTORED).actor == adam
+    assert "was not restored" in client.post(address, follow=True).content.decode()
+    assert AuditEvent.objects.filter(action="device.restored", actor=adam).count() == 1
+
+
+def test_only_what_a_push_service_closed_lately_is_restored(
+    person: Subscriber, adam: User, as_user: AsUser
+) -> None:
+    device, client = Subscription.objects.get(), as_user(adam)
+    address = url(person, f"devices/{device.public_id}/restore/")
+    consent.mark_gone([device.pk])
+    Subscription.objects.update(state_at=timezone.now() - timedelta(days=31))
+    assert address not in client.get(url(person)).content.decode()
+    assert "was not restored" in client.post(address, follow=True).content.decode()
+    consent.leave(device, Action.UNSUBSCRIBED)
+    assert "was not restored" in client.post(address, follow=True).content.decode()
+    device.refresh_from_db()
+    assert device.state == "unsubscribed"
+
+
 def test_my_test_device(person: Subscriber, bob: User, as_user: AsUser) -> None:
     device = Subscription.objects.get()
     address = url(person, f"devices/{device.public_id}/test/")
@@ -134,7 +167,7 @@ def test_my_test_device(person: Subscriber, bob: User, as_user: AsUser) -> None:
 def test_only_by_post(person: Subscriber, adam: User, as_user: AsUser) -> None:
     device = Subscription.objects.get()
     one = f"devices/{device.public_id}/"
-    for rest in ("unsubscribe/", f"{one}unsubscribe/", f"{one}test/"):
+    for rest in ("unsubscribe/", f"{one}unsubscribe/", f"{one}restore/", f"{one}test/"):
         assert as_user(adam).get(url(person, rest)).status_code == 405
 
 
@@ -145,6 +178,7 @@ def test_it_requires_access(
     for user, rest, status in [
         (bob, "unsubscribe/", 403),
         (bob, f"{one}unsubscribe/", 403),
+        (bob, f"{one}restore/", 403),
         (vera, f"{one}test/", 403),
         (charlie, "unsubscribe/", 404),
         (charlie, f"{one}unsubscribe/", 404),
@@ -166,6 +200,7 @@ def test_people_of_other_sites_are_not_there(site: Site, alice: User, as_user: A
         f"{base}/{foreign.subscriber_id}/unsubscribe/",
         f"{base}/{foreign.subscriber_id}/devices/{foreign.public_id}/unsubscribe/",
         f"{base}/{mine.subscriber_id}/devices/{foreign.public_id}/unsubscribe/",
+        f"{base}/{mine.subscriber_id}/devices/{foreign.public_id}/restore/",
         f"{base}/{mine.subscriber_id}/devices/{foreign.public_id}/test/",
     ):
         assert client.post(address).status_code == 404
