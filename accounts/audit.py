@@ -37,6 +37,8 @@ LABELS = {
     "person.erased": gettext_lazy("Erased a person"),
     "person.unsubscribed": gettext_lazy("Unsubscribed a person"),
     "prompt.changed": gettext_lazy("Changed the prompt"),
+    "push_key.created": gettext_lazy("Made a push key"),
+    "push_key.deleted": gettext_lazy("Deleted a push key"),
     "site.changed": gettext_lazy("Changed the settings"),
     "site.created": gettext_lazy("Created the site"),
     "site.identity_rotated": gettext_lazy("Made a new identity secret"),

@@ -48,7 +48,7 @@ class Ring:
         for key in self.keys:
             if bytes(key.public_key) == public:
                 return key
-        raise Refused("key", "This application server key is not this site's.", field="key")
+        raise _foreign()
 
 
 def ring(site_key: str) -> Ring | None:
@@ -73,7 +73,17 @@ def subscribe(ring: Ring, incoming: Incoming, *, user_agent: str) -> tuple[Subsc
     and nobody has just said yes, 400 for a foreign key.
     """
     key = ring.find(incoming.key)
-    return look_again(lambda: _upsert(ring.site, key, incoming, user_agent))
+    try:
+        return look_again(lambda: _upsert(ring.site, key, incoming, user_agent))
+    except IntegrityError:
+        if VapidKey.objects.filter(pk=key.pk).exists():
+            raise
+        # Deleted since it was looked up. The snippet takes the current one on the next page.
+        raise _foreign() from None
+
+
+def _foreign() -> Refused:
+    return Refused("key", "This application server key is not this site's.", field="key")
 
 
 def _upsert(
@@ -147,7 +157,8 @@ def _refresh(
 def _changes(known: Subscription, key: VapidKey, incoming: Incoming) -> dict[str, Any]:
     """What the browser says differently. It never takes a language or zone away."""
     said: dict[str, Any] = {
-        "vapid_key_id": key.pk,
+        # Who does not say with which key has not changed it.
+        "vapid_key_id": key.pk if incoming.key else known.vapid_key_id,
         "install_id": incoming.install_id or known.install_id,
         "language": incoming.language or known.language,
         "time_zone": incoming.time_zone or known.time_zone,
@@ -179,6 +190,9 @@ def _retire(twin: Subscription) -> None:
     with transaction.atomic():
         consent.mark_gone([twin.pk])
         Subscription.objects.filter(pk=twin.pk).update(install_id=None)
+        # No run has said so, and no run's "gone" is taken back for it (campaigns.restoring).
+        gone = Subscription.objects.filter(pk=twin.pk, state=State.GONE)
+        gone.update(state_at=timezone.now())
 
 
 def _address(key: VapidKey, incoming: Incoming) -> dict[str, Any]:

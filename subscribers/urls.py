@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers.views import install, people, person, prompts, sites
+from subscribers.views import install, people, person, prompts, push_keys, sites
 
 app_name = "subscribers"
 SITE = "sites/<uuid:site_id>"
@@ -20,4 +20,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SITE}/install/", install.install, name="install"),
     path(f"{SITE}/install/state/", install.install_state, name="install_state"),
     path(f"{SITE}/prompts/", prompts.prompts, name="prompts"),
+    path(f"{SITE}/push-keys/", push_keys.push_keys, name="push_keys"),
+    path(
+        f"{SITE}/push-keys/<int:vapid_id>/replace/",
+        push_keys.push_key_replace,
+        name="push_key_replace",
+    ),
+    path(
+        f"{SITE}/push-keys/<int:vapid_id>/delete/",
+        push_keys.push_key_delete,
+        name="push_key_delete",
+    ),
 ]

@@ -1,16 +1,66 @@
-"""A site's VAPID key ring (RFC 8292): made, kept encrypted, and opened for the transports."""
+"""A site's VAPID key ring (RFC 8292): made, kept encrypted, and opened for the transports.
+
+A browser's subscription works with the key that it was made with and with no other, so a key stays
+as long as one device has it. A new key only takes the place of the current one: old devices are
+sent to with their own until the snippet moves them, at their next visit.
+"""
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Max, ProtectedError
+from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import crypto
-from accounts.models import Site
-from subscribers.models import VapidKey
+from accounts import audit, crypto
+from accounts.models import Site, User
+from subscribers.models import Subscription, VapidKey
 from subscribers.transports.keys import VapidIdentity, encode_base64url, generate_vapid
+
+State = Subscription.State
+
+
+class Refused(Exception):
+    """The ring stays as it is. The sentence is for the person who asked."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class Held:
+    """A key, and how many devices have it: reachable, gone, and those whose person left."""
+
+    key: VapidKey
+    active: int
+    gone: int
+    left: int
+    last_visit: datetime | None
+
+    @property
+    def lost(self) -> int:
+        """Not reachable now; some may come back."""
+        return self.gone + self.left
+
+    @property
+    def devices(self) -> int:
+        return self.active + self.lost
+
+    @property
+    def public(self) -> str:
+        return public_text(self.key)
+
+    @property
+    def brief(self) -> str:
+        """Enough of the public key to tell it from the others."""
+        return f"{self.public[:8]}…{self.public[-6:]}"
 
 
 def create(site: Site) -> VapidKey:
@@ -24,6 +74,73 @@ def create(site: Site) -> VapidKey:
 def current(site: Site) -> VapidKey:
     """The pair that new subscriptions are made with."""
     return VapidKey.objects.get(site=site, retired_at=None)
+
+
+def held(site: Site) -> list[Held]:
+    """The whole ring with its devices: the current key, then the retired, the latest first."""
+    rows = Subscription.objects.filter(site=site).values("vapid_key", "state").order_by()
+    counts: dict[tuple[int, str], int] = {}
+    visits: dict[int, datetime] = {}
+    for row in rows.annotate(devices=Count("pk"), last=Max("last_seen_at")):
+        key = row["vapid_key"]
+        counts[key, row["state"]] = row["devices"]
+        visits[key] = max(row["last"], visits.get(key, row["last"]))
+    # Descending puts NULL first in PostgreSQL: the key that is not retired.
+    return [
+        Held(
+            key,
+            active=counts.get((key.pk, State.ACTIVE), 0),
+            gone=counts.get((key.pk, State.GONE), 0),
+            left=counts.get((key.pk, State.UNSUBSCRIBED), 0),
+            last_visit=visits.get(key.pk),
+        )
+        for key in VapidKey.objects.filter(site=site).order_by("-retired_at", "-pk")
+    ]
+
+
+@transaction.atomic
+def rotate(site: Site, *, replaces: int, by: User) -> VapidKey:
+    """Retire the current key, whose id is `replaces`, and make a new one.
+
+    Refused if that key is not the current one any more: of two at once, one makes a key.
+    """
+    row = VapidKey.objects.filter(site=site, pk=replaces, retired_at=None)
+    if not row.update(retired_at=timezone.now()):
+        raise Refused(gettext("A new key has been made in the meantime. It was not made twice."))
+    made = create(site)
+    audit.record("push_key.created", site=site, actor=by, target=public_text(made))
+    return made
+
+
+@transaction.atomic
+def delete(key: VapidKey, *, by: User) -> None:
+    """Remove a retired key that no device has. Refused otherwise, and while somebody sends.
+
+    The row is locked before its devices are counted, so a device that is taking the key right now
+    is either counted or refused by the database.
+    """
+    found = VapidKey.objects.select_for_update().filter(pk=key.pk).first()
+    if found is None:
+        return
+    if found.retired_at is None:
+        raise Refused(gettext("New devices get this key. Make a new one first."))
+    if devices := found.subscriptions.count():
+        raise Refused(_in_use(devices))
+    try:
+        found.delete()
+    except ProtectedError:
+        sentence = gettext("A campaign is being sent right now. Delete the key when it is done.")
+        raise Refused(sentence) from None
+    audit.record("push_key.deleted", site=found.site, actor=by, target=public_text(found))
+
+
+def _in_use(devices: int) -> str:
+    sentence = ngettext(
+        "%(count)s device has this key, and without it can never be reached again. It stays.",
+        "%(count)s devices have this key, and without it can never be reached again. It stays.",
+        devices,
+    )
+    return sentence % {"count": f"{devices:,}"}
 
 
 def public_text(key: VapidKey) -> str:

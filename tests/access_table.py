@@ -82,6 +82,9 @@ ROUTES: dict[str, Page | Api] = {
     "subscribers:install": Page(get=MARKETER),
     "subscribers:install_state": Page(get=MARKETER),
     "subscribers:prompts": Page(get=MARKETER, post=ADMIN),
+    "subscribers:push_keys": Page(get=ADMIN),
+    "subscribers:push_key_replace": Page(post=ADMIN),
+    "subscribers:push_key_delete": Page(post=ADMIN),
     # campaigns
     "campaigns:overview": Page(get=VIEWER),
     "campaigns:list": Page(get=VIEWER),

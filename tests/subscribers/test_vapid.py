@@ -1,15 +1,20 @@
-"""The key ring: encrypted at rest, opened once."""
+"""The key ring: encrypted at rest, opened once, replaced without losing anybody."""
 
 import base64
+import threading
+from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
-from pytest_django import Settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from subscribers import vapid
-from subscribers.models import VapidKey
+from accounts.models import AuditEvent, Site, User
+from subscribers import consent, vapid
+from subscribers.models import ConsentRecord, VapidKey
 from subscribers.transports.keys import BadKey, VapidSigner, check_subject
-from tests.factories import make_site
+from tests.factories import make_site, make_subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +51,110 @@ def test_one_current_key() -> None:
     site = make_site()
     with pytest.raises(IntegrityError), transaction.atomic():
         vapid.create(site)
+
+
+def test_rotating_retires_the_current_key(site: Site, adam: User) -> None:
+    old = vapid.current(site)
+    device = make_subscription(site)
+    new = vapid.rotate(site, replaces=old.pk, by=adam)
+    assert vapid.current(site) == new
+    old.refresh_from_db()
+    assert old.retired_at is not None
+    device.refresh_from_db()
+    assert device.vapid_key == old
+    event = AuditEvent.objects.get(action="push_key.created")
+    assert (event.site, event.actor, event.target) == (site, adam, vapid.public_text(new))
+
+
+def test_rotating_twice_makes_one_key(site: Site, adam: User) -> None:
+    old = vapid.current(site)
+    vapid.rotate(site, replaces=old.pk, by=adam)
+    with pytest.raises(vapid.Refused, match="in the meantime"):
+        vapid.rotate(site, replaces=old.pk, by=adam)
+    assert site.vapid_keys.count() == 2
+
+
+def test_another_sites_key_is_not_rotated(site: Site, adam: User) -> None:
+    other = vapid.current(make_site(name="Other"))
+    with pytest.raises(vapid.Refused):
+        vapid.rotate(site, replaces=other.pk, by=adam)
+    other.refresh_from_db()
+    assert other.retired_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rotating_at_once_makes_one_key(site: Site, adam: User) -> None:
+    old = vapid.current(site)
+    start = threading.Barrier(4)
+    outcomes: list[str] = []
+
+    def press() -> None:
+        start.wait()
+        try:
+            vapid.rotate(site, replaces=old.pk, by=adam)
+            outcomes.append("made")
+        except vapid.Refused:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["made", "refused", "refused", "refused"]
+    assert site.vapid_keys.count() == 2
+
+
+def test_held_counts_the_devices_of_each_key(
+    site: Site, adam: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    old = vapid.current(site)
+    seen = timezone.now() - timedelta(days=3)
+    make_subscription(site, last_seen_at=seen - timedelta(days=1))
+    gone = make_subscription(site, last_seen_at=seen)
+    left = make_subscription(site, last_seen_at=seen - timedelta(days=2))
+    make_subscription(make_site(name="Other"))
+    consent.mark_gone([gone.pk])
+    consent.leave(left, ConsentRecord.Action.UNSUBSCRIBED)
+    new = vapid.rotate(site, replaces=old.pk, by=adam)
+    with django_assert_num_queries(2):
+        first, second = vapid.held(site)
+    assert (first.key, first.devices, first.last_visit) == (new, 0, None)
+    assert (second.key, second.active, second.gone, second.left) == (old, 1, 1, 1)
+    assert (second.lost, second.devices, second.last_visit) == (2, 3, seen)
+    assert second.brief == f"{second.public[:8]}…{second.public[-6:]}"
+
+
+def test_deleting_a_retired_key_that_nobody_has(site: Site, adam: User) -> None:
+    old = vapid.current(site)
+    new = vapid.rotate(site, replaces=old.pk, by=adam)
+    vapid.delete(old, by=adam)
+    assert list(site.vapid_keys.all()) == [new]
+    event = AuditEvent.objects.get(action="push_key.deleted")
+    assert (event.actor, event.target) == (adam, vapid.public_text(old))
+    vapid.delete(old, by=adam)
+    assert AuditEvent.objects.filter(action="push_key.deleted").count() == 1
+
+
+def test_the_current_key_stays(site: Site, adam: User) -> None:
+    with pytest.raises(vapid.Refused, match="New devices get this key"):
+        vapid.delete(vapid.current(site), by=adam)
+    assert site.vapid_keys.count() == 1
+
+
+@pytest.mark.parametrize("state", ["active", "gone", "unsubscribed"])
+def test_a_key_that_a_device_has_stays(site: Site, adam: User, state: str) -> None:
+    old = vapid.current(site)
+    make_subscription(site, state=state)
+    vapid.rotate(site, replaces=old.pk, by=adam)
+    with pytest.raises(vapid.Refused, match="^1 device has this key"):
+        vapid.delete(old, by=adam)
+    # Whatever else asks for it.
+    with pytest.raises(ProtectedError):
+        old.delete()
+    assert site.vapid_keys.count() == 2
 
 
 @pytest.mark.parametrize(

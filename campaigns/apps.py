@@ -1,0 +1,13 @@
+"""What campaigns has to say when something below it changes."""
+
+from django.apps import AppConfig
+from django.db.models.signals import pre_delete
+
+
+class CampaignsConfig(AppConfig):
+    name = "campaigns"
+
+    def ready(self) -> None:
+        from campaigns.keeping import keep_while_sending
+
+        pre_delete.connect(keep_while_sending, sender="subscribers.VapidKey")
