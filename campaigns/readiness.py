@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from audiences import platforms, rules
 from audiences.platforms import Platforms
 from audiences.rules import Rule
-from campaigns import payload
+from campaigns import payload, rates
 from campaigns.drafting import message_of
 from campaigns.models import Campaign, Message
 
@@ -86,6 +86,12 @@ class Standing:
     @property
     def passed(self) -> bool:
         return self.due is not None and self.due <= timezone.now()
+
+    @property
+    def speed(self) -> str:
+        """What the limit of messages a minute means for this audience; "" without a limit."""
+        rate = rates.limit_of(self.campaign)
+        return rates.explained(self.devices, rate) if rate else ""
 
     @property
     def is_large(self) -> bool:

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import acting, compose, listing, overview, people, report, restoring, testing
+from campaigns.views import (
+    acting,
+    compose,
+    listing,
+    overview,
+    people,
+    report,
+    restoring,
+    revising,
+    testing,
+)
 
 app_name = "campaigns"
 
@@ -43,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ONE}/restore/", restoring.restore_gone, name="restore_gone"),
     path(f"{ONE}/unpark/", acting.unpark, name="unpark"),
     path(f"{ONE}/resend/", acting.resend, name="resend"),
+    path(f"{ONE}/revise/", revising.revise, name="revise"),
     path(f"{ONE}/throttle/", acting.throttle, name="throttle"),
     path(f"{ONE}/duplicate/", acting.duplicate, name="duplicate"),
     path(f"{ONE}/delete/", acting.delete, name="delete"),

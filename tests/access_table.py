@@ -115,6 +115,7 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns:restore_gone": Page(post=ADMIN),
     "campaigns:unpark": Page(post=MARKETER),
     "campaigns:resend": Page(post=MARKETER),
+    "campaigns:revise": Page(get=MARKETER, post=MARKETER),
     "campaigns:throttle": Page(post=MARKETER),
     "campaigns:duplicate": Page(post=MARKETER),
     "campaigns:delete": Page(post=MARKETER),

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from audiences import rules, suggestions
 from audiences.catalogue import FIELDS
 from audiences.forms import RuleForm
 from audiences.rules import Rule
-from campaigns import drafting, payload, scheduling, starting, tokens
+from campaigns import drafting, payload, rates, scheduling, starting, tokens
 from campaigns.forms import MessageForm, ScheduleForm, wall_of
 from campaigns.models import Campaign, Run
 from campaigns.readiness import Standing, Step
@@ -39,7 +40,13 @@ def started(request: SiteRequest, campaign: Campaign) -> HttpResponse | None:
     """Where to go instead, for a campaign that can't be written in any more."""
     if campaign.state in Campaign.EDITABLE:
         return None
-    sentence = _("This campaign has started or was cancelled: it can't be changed any more.")
+    if campaign.state in Campaign.OPEN:
+        sentence = _(
+            "This campaign has started: who gets it and when can't be changed any more. "
+            "What it says to the rest can, with Edit."
+        )
+    else:
+        sentence = _("This campaign has ended: it can't be changed any more. Duplicate it.")
     messages.warning(request, sentence)
     return redirect("campaigns:report", campaign.site_id, campaign.pk)
 
@@ -90,7 +97,11 @@ def message(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         require(request.role, Role.MARKETER)
     quietly = request.accepts("application/json") and not request.accepts("text/html")
     if quietly and campaign.state not in Campaign.EDITABLE:
+        # Half a sentence that saved itself must not go out.
         return JsonResponse({"saved": False}, status=409)
+    writes = request.role.includes(Role.MARKETER)
+    if campaign.state in Campaign.OPEN and request.method == "GET" and writes:
+        return redirect("campaigns:revise", campaign.site_id, campaign.pk)
     if elsewhere := started(request, campaign):
         return elsewhere
     standing = Standing(campaign)
@@ -219,6 +230,7 @@ def schedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         require(request.role, Role.MARKETER)
     if elsewhere := started(request, campaign):
         return elsewhere
+    standing = Standing(campaign)
     form = ScheduleForm(campaign, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -226,12 +238,14 @@ def schedule(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
             return onward(request, campaign, Step.SCHEDULE)
         except Refused as refusal:
             form.add_error("when", refusal.sentence)
-    context = {"form": form} | meaning(form)
-    return page(request, Standing(campaign), Step.SCHEDULE, context)
+    context = {"form": form} | meaning(form) | speed(form, standing)
+    return page(request, standing, Step.SCHEDULE, context)
 
 
+@transaction.atomic
 def set_time(request: SiteRequest, campaign: Campaign, form: ScheduleForm) -> None:
-    """Note the time of a draft; move a scheduled campaign, or take it off the schedule."""
+    """Note the time and the speed of a draft; move a scheduled campaign, or unschedule it."""
+    drafting.set_throttle(campaign, form.cleaned_data["throttle"], by=request.user)
     later = form.cleaned_data["when"] == ScheduleForm.LATER
     wall, zone = (form.cleaned_data["wall"], form.cleaned_data["zone"]) if later else (None, "")
     if campaign.state == Campaign.State.DRAFT:
@@ -259,12 +273,29 @@ def meaning(form: ScheduleForm) -> dict[str, Any]:
     return {"instant": moment, "zone": zone, "change": scheduling.note(wall, zone)}
 
 
+def speed(form: ScheduleForm, standing: Standing) -> dict[str, Any]:
+    """What the form's limit means for the audience; `siteward` where the site's own is lower."""
+    if form.is_bound and "throttle" in form.errors:
+        return {}
+    own = form.cleaned_data["throttle"] if form.is_bound else standing.campaign.throttle
+    whole = standing.campaign.site.throttle
+    limits = [rate for rate in (own, whole) if rate]
+    if not limits:
+        return {"speed": ""}
+    siteward = whole is not None and (own is None or whole < own)
+    return {"speed": rates.explained(standing.devices, min(limits)), "siteward": siteward}
+
+
 @member(Role.VIEWER)
 @require_GET
 def schedule_note(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """What a time that is being chosen means; saves nothing."""
-    form = ScheduleForm(campaign_of(request.site, campaign_id), request.GET)
-    context = meaning(form) if form.is_valid() else {"errors": form.errors}
+    """What a time and a limit that are being chosen mean; saves nothing."""
+    campaign = campaign_of(request.site, campaign_id)
+    form = ScheduleForm(campaign, request.GET)
+    if form.is_valid():
+        context = meaning(form) | speed(form, Standing(campaign))
+    else:
+        context = {"errors": form.errors}
     return render(request, "campaigns/compose_schedule_note.html", context)
 
 

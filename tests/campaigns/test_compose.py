@@ -97,7 +97,20 @@ def test_a_viewer_may_look_but_not_write(
 
 @pytest.mark.parametrize(
     "name",
-    ["test", "start", "plan", "cancel", "unschedule", "pause", "resume", "duplicate", "delete"],
+    [
+        "test",
+        "start",
+        "plan",
+        "cancel",
+        "unschedule",
+        "pause",
+        "resume",
+        "unpark",
+        "resend",
+        "throttle",
+        "duplicate",
+        "delete",
+    ],
 )
 def test_a_viewer_may_not_act_and_a_get_does_nothing(
     client: Client, site: Site, campaign: Campaign, name: str
@@ -119,14 +132,33 @@ def test_another_sites_campaign_is_not_found(client: Client, campaign: Campaign,
     assert client.get(at(campaign, name)).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["message", "audience", "schedule", "review"])
+@pytest.mark.parametrize("name", ["audience", "schedule", "review"])
 def test_what_has_started_leads_to_its_report(
     client: Client, campaign: Campaign, name: str
 ) -> None:
     starting.start(campaign)
     answer = client.get(at(campaign, name), follow=True)
     assert answer.redirect_chain == [(at(campaign, "report"), 302)]
-    assert b"can&#x27;t be changed any more" in answer.content
+    assert b"who gets it and when can&#x27;t be changed any more" in answer.content
+
+
+@pytest.mark.parametrize("name", ["message", "audience", "schedule", "review", "revise"])
+def test_what_has_ended_leads_to_its_report(client: Client, campaign: Campaign, name: str) -> None:
+    starting.start(campaign)
+    starting.cancel(campaign)
+    answer = client.get(at(campaign, name), follow=True)
+    assert answer.redirect_chain == [(at(campaign, "report"), 302)]
+    assert b"it can&#x27;t be changed any more. Duplicate it." in answer.content
+
+
+def test_writing_in_what_has_started_meanwhile_sends_nothing(
+    client: Client, campaign: Campaign
+) -> None:
+    """A window that was left open: neither it saving itself nor its button reaches anybody."""
+    starting.start(campaign)
+    answer = client.post(at(campaign, "message"), WORDS)
+    assert answer.headers["Location"] == at(campaign, "report")
+    assert Message.objects.get().title == "Winter layers"
 
 
 # The message
@@ -400,10 +432,46 @@ def test_schedule_notes_a_time_and_shows_what_it_means(client: Client, campaign:
     assert campaign.scheduled_for is None
 
 
+def test_a_speed_is_noted_and_explained(client: Client, campaign: Campaign) -> None:
+    for _again in range(59):
+        make_subscription(campaign.site)
+    note = client.get(at(campaign, "schedule_note"), {"when": "now", "throttle": "6"})
+    assert "At most 6 a minute: 60 devices take about 10 min" in note.content.decode()
+    assert "shared with its other campaigns" not in note.content.decode()
+    assert Campaign.objects.get().throttle is None
+    client.post(at(campaign, "schedule"), {"when": "now", "throttle": "1,000"})
+    assert Campaign.objects.get().throttle == 1_000
+    Site.objects.update(throttle=60)
+    for name in ("schedule", "review", "message"):
+        page = client.get(at(campaign, name)).content.decode()
+        assert "At most 60 a minute: 60 devices take about 60 s" in page, name
+    assert (
+        "shared with its other campaigns" in client.get(at(campaign, "schedule")).content.decode()
+    )
+    client.post(at(campaign, "schedule"), {"when": "now", "throttle": ""})
+    assert Campaign.objects.get().throttle is None
+
+
+def test_a_time_that_is_refused_changes_no_speed(
+    client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting.schedule(campaign, NIGHT, "Europe/Oslo")
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise starting.Refused("That moment has passed.")
+
+    monkeypatch.setattr(starting, "schedule", refuse)
+    data = {"when": "later", "wall": "2099-06-02T18:00", "zone": "UTC", "throttle": "60"}
+    assert b"That moment has passed." in client.post(at(campaign, "schedule"), data).content
+    assert Campaign.objects.get().throttle is None
+
+
 @time_machine.travel(NOON, tick=False)
 @pytest.mark.parametrize(
     ("data", "field"),
     [
+        ({"when": "now", "throttle": "5"}, "throttle"),
+        ({"when": "now", "throttle": "much"}, "throttle"),
         ({}, "when"),
         ({"when": "later"}, "wall"),
         ({"when": "later", "wall": "tomorrow", "zone": "UTC"}, "wall"),

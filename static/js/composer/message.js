@@ -10,7 +10,8 @@ const facts = JSON.parse(document.getElementById(root.dataset.facts).textContent
 const payload = root.querySelector("[data-payload]");
 const list = payload.querySelector("[data-warnings]");
 let failedImage = "";
-let name = form.elements.name.value;
+// A campaign that is going out keeps its name: there is no field for it then.
+let name = form.elements.name?.value;
 
 const meter = (bytes) => {
   const { pattern, over } = payload.dataset;
