@@ -54,7 +54,7 @@ SET state = CASE WHEN s.later IS NOT NULL THEN 0 WHEN s.state = 'active' THEN 1 
     version = CASE WHEN s.state = 'active' AND s.later IS NULL THEN %(version)s ELSE d.version END
 FROM seen AS s
 WHERE d.month = s.month AND d.run_id = s.run_id AND d.subscription_id = s.subscription_id
-RETURNING d.subscription_id, d.state, d.reason, d.attempts, d.sent_at,
+RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d.sent_at)::float8,
     s.endpoint, s.p256dh, s.auth, s.vapid_key_id
 """
 
@@ -79,14 +79,15 @@ RETURNING d.state
 
 class Claimed(NamedTuple):
     """One row that the claim changed: `state` is SENDING, SKIPPED with its reason, or still PLANNED
-    because its push service has to wait. `sent_at` is when its first attempt was claimed; from
-    `endpoint` on it is what its device said, None if that is erased."""
+    because its push service has to wait. `sent_at` is when its first attempt was claimed, in
+    seconds since the epoch; from `endpoint` on it is what its device said, None if that is erased.
+    """
 
     subscription_id: int
     state: int
     reason: str
     attempts: int
-    sent_at: datetime
+    sent_at: float
     endpoint: str
     p256dh: bytes
     auth: bytes

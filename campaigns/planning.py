@@ -13,7 +13,7 @@ from campaigns import finishing
 from campaigns.models import Batch, Run
 from subscribers.models import Subscription
 
-BATCHES_PER_CHUNK = 10
+BATCHES_PER_CHUNK = 4
 
 # The chosen query (one column, id) is Django's own, compiled with its parameters.
 INSERT = """

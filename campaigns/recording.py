@@ -53,7 +53,7 @@ def result(landed: Landed, ttl: int) -> Result:
     reason, not_before = outcome.reason[:40], None
     if outcome.kind == OutcomeKind.RETRY:
         not_before = timezone.now() + timedelta(seconds=retry_delay(row.attempts, outcome))
-        if not_before > row.sent_at + timedelta(seconds=min(ttl, GIVE_UP_SECONDS)):
+        if not_before.timestamp() > row.sent_at + min(ttl, GIVE_UP_SECONDS):
             state, reason, not_before = Delivery.State.EXPIRED, "retries_exhausted", None
     latency = outcome.latency
     return Result(

@@ -304,7 +304,7 @@ class Turn:
             self.close(line)
 
     def is_enough(self, line: Line) -> bool:
-        gathered = len(line.landed) >= settings.SEND_WINDOW // 2
+        gathered = len(line.landed) >= settings.SEND_WINDOW
         return gathered or time.monotonic() - line.landed_at >= GATHER_SECONDS
 
     def record(self, line: Line) -> None:

@@ -123,7 +123,7 @@ INGEST_PER_SITE = number("INGEST_PER_SITE", 6_000, least=1, most=1_000_000)
 INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000)
 
 # Sending. The most deliveries that a kill can leave unknown is SEND_IN_FLIGHT per worker.
-SEND_BATCH = number("SEND_BATCH", 1_000, least=1, most=10_000)
+SEND_BATCH = number("SEND_BATCH", 5_000, least=1, most=50_000)
 SEND_WINDOW = number("SEND_WINDOW", 250, least=1, most=1_000)
 SEND_IN_FLIGHT = max(number("SEND_IN_FLIGHT", 500, least=1, most=5_000), SEND_WINDOW)
 # Longer than an answer (10 s) and a database that is away (30 s) are waited for.
