@@ -11,26 +11,57 @@ REASONS: dict[str, Promise] = {
     "no_consent": gettext_lazy("Left before it was their turn"),
     "gone_before": gettext_lazy("The device was gone before its turn"),
     "erased": gettext_lazy("Erased before it was their turn"),
+    # Waiting for its turn
+    "service_waits": gettext_lazy("Its push service lets us send more slowly than this; it waits"),
     # Unknown
     "sender_died": gettext_lazy(
         "The sender stopped while the request was on its way; not repeated"
     ),
     "timeout_after_request": gettext_lazy("No answer after the request left; not repeated"),
     "reset_after_request": gettext_lazy("Connection lost after the request left; not repeated"),
+    "mozilla_903": gettext_lazy("Mozilla passed it on and heard nothing; not repeated"),
     "not_sent_again": gettext_lazy(
         "It was to be sent again, but the campaign was cancelled first; it may have arrived"
     ),
     # Expired
-    "retries_exhausted": gettext_lazy("The push service kept asking us to wait"),
+    "retries_exhausted": gettext_lazy(
+        "The push service kept asking us to wait, or could not be reached"
+    ),
     # Refused
     "blocked_address": gettext_lazy("The address points into a private network; nothing was sent"),
+    "endpoint_characters": gettext_lazy("The device's address has signs that no address has"),
+    "endpoint_fragment": gettext_lazy("The device's address can't be used"),
+    "endpoint_host": gettext_lazy("The device's address is at no push service that Beckon knows"),
+    "endpoint_length": gettext_lazy("The device's address is too long"),
     "endpoint_malformed": gettext_lazy("The device's address can't be used"),
+    "endpoint_path": gettext_lazy("The device's address names no device"),
+    "endpoint_port": gettext_lazy("The device's address has a port that no push service uses"),
+    "endpoint_scheme": gettext_lazy("The device's address does not begin with https://"),
+    "endpoint_userinfo": gettext_lazy("The device's address has a user name or password"),
     "internal_error": gettext_lazy("Beckon could not make the request; nothing was sent"),
     "not_encodable": gettext_lazy("The device's keys can't be used"),
+    "payload_empty": gettext_lazy("The message is empty"),
     "payload_too_large": gettext_lazy("The message is too large for this service"),
     "redirect": gettext_lazy("The service pointed elsewhere; Beckon does not follow"),
     "vapid_rejected": gettext_lazy("The service refuses our key"),
     "vapid_mismatch": gettext_lazy("The device subscribed with another key"),
+    "vapid_unusable": gettext_lazy("Our key can't sign; nothing was sent"),
+    "wns_domain_blocked": gettext_lazy("Windows blocks this server; no device is at fault"),
+    "topic": gettext_lazy("The message's topic can't be used; nothing was sent"),
+    "ttl": gettext_lazy("The message's lifetime can't be used; nothing was sent"),
+    "apple_badpath": gettext_lazy("Apple does not know such an address"),
+    "apple_badttl": gettext_lazy("Apple does not take the message's lifetime"),
+    "apple_badurgency": gettext_lazy("Apple does not take the message's urgency"),
+    "apple_badwebpushtopic": gettext_lazy("Apple does not take the message's topic"),
+    "apple_badwebpushrequest": gettext_lazy("Apple does not take the request"),
+    "mozilla_101": gettext_lazy("Mozilla can't read how the message is encrypted"),
+    "mozilla_108": gettext_lazy("Mozilla does not know how to reach this kind of device"),
+    "mozilla_110": gettext_lazy("Mozilla can't read how the message is encrypted"),
+    "mozilla_111": gettext_lazy("Mozilla misses the message's lifetime"),
+    "mozilla_113": gettext_lazy("Mozilla does not take the message's topic"),
+    "mozilla_114": gettext_lazy("Mozilla does not take the message's lifetime"),
+    # Gone
+    "endpoint_removed": gettext_lazy("The browser says that this subscription has ended"),
     # Accepted, with a reservation
     "receipt": gettext_lazy("The device reported it before it was sent again; not repeated"),
     "wns_dropped": gettext_lazy("Windows took it and says that it will not show it"),
@@ -44,6 +75,8 @@ REASONS: dict[str, Promise] = {
     "not_started": gettext_lazy("Its turn did not come in time; will be tried again"),
     "refused_stream": gettext_lazy("The service closed the connection first; will be tried again"),
     "tls": gettext_lazy("The service's certificate was not right; will be tried again"),
+    "mozilla_901": gettext_lazy("Mozilla could not pass it on; will be tried again"),
+    "mozilla_902": gettext_lazy("Mozilla could not pass it on; will be tried again"),
 }
 
 # What a state means when the code is only the answer's number.
@@ -58,24 +91,38 @@ PLAIN: dict[int, Promise] = {
     Delivery.State.CANCELLED: gettext_lazy("Cancelled before it was sent"),
     Delivery.State.UNKNOWN: gettext_lazy("The answer is not proof; not repeated"),
 }
-WAITING: dict[int, Promise] = {
-    429: gettext_lazy("The service asked us to slow down; will be tried again"),
-    503: gettext_lazy("The service was busy; will be tried again"),
+# What a state and the answer's number mean together, where the number alone is the code.
+BY_STATUS: dict[tuple[int, int], Promise] = {
+    (Delivery.State.PLANNED, 406): gettext_lazy(
+        "The service asked us to slow down; will be tried again"
+    ),
+    (Delivery.State.PLANNED, 429): gettext_lazy(
+        "The service asked us to slow down; will be tried again"
+    ),
+    (Delivery.State.PLANNED, 503): gettext_lazy("The service was busy; will be tried again"),
+    (Delivery.State.REFUSED, 404): gettext_lazy(
+        "Not found, by an answer that does not prove that the device left"
+    ),
 }
 SERVICES = {"apple": "Apple", "mozilla": "Mozilla", "wns": "Windows"}
+NAMES = (*SERVICES.values(), "Beckon")
 
 
 def words(state: int, reason: str, status_code: int | None) -> str:
     """What happened to one delivery, as a sentence for a list: "410: the device left …"."""
     said = _said(state, reason, status_code)
-    return f"{status_code}: {said[:1].lower()}{said[1:]}" if status_code else said
+    if not status_code:
+        return said
+    # A name keeps its capital.
+    named = said.startswith(NAMES)
+    return f"{status_code}: {said if named else said[:1].lower() + said[1:]}"
 
 
 def _said(state: int, reason: str, status_code: int | None) -> str:
     if reason in REASONS:
         return str(REASONS[reason])
-    if state == Delivery.State.PLANNED and status_code in WAITING:
-        return str(WAITING[status_code])
+    if reason in ("", str(status_code)) and (state, status_code) in BY_STATUS:
+        return str(BY_STATUS[state, status_code or 0])
     service, _underscore, code = reason.partition("_")
     if service in SERVICES and code:
         return _("%(service)s says “%(code)s”") % {"service": SERVICES[service], "code": code}

@@ -33,7 +33,7 @@ MAX_TTL = 10 * 365 * 86400
 _WNS_NOT_DELIVERED = frozenset({"dropped", "channelthrottled"})
 _ADDRESS = re.compile(r"https?://\S*")
 _SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-_APPLE_REASON = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
+_APPLE_REASON = re.compile(r"[A-Za-z0-9]{1,34}", re.ASCII)  # a reason has 40 with "apple_"
 
 _CONFIG, _GONE = OutcomeKind.CONFIG, OutcomeKind.GONE
 _REFUSED, _RETRY, _UNKNOWN = OutcomeKind.REFUSED, OutcomeKind.RETRY, OutcomeKind.UNKNOWN

@@ -89,7 +89,7 @@ def check_bounds(outcome: Outcome) -> None:
     assert outcome.detail.isprintable()
     assert (outcome.retry_after is not None) == (outcome.kind is OutcomeKind.RETRY)
     assert 0 <= (outcome.retry_after or 0) <= 3600
-    assert 0 < len(outcome.reason) <= 50
+    assert 0 < len(outcome.reason) <= 40  # as the ledger has it
     assert outcome.reason.isascii()
 
 
