@@ -47,7 +47,7 @@ class Window:
     """What one claim committed to send, and how to make the requests.
 
     `deferred`: how many rows of each push service that has to wait were given a later time.
-    `more_at`: a throttle has no slot before that.
+    `more_at`: a throttle gives the next slot then.
     """
 
     run: Run
@@ -93,7 +93,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     slots = throttling.slots(run, limit)
     if slots and not slots.count:
         batch.save(update_fields=["leased_until"])
-        return Window(run, [], {}, more_at=slots.first)
+        return Window(run, [], {}, more_at=slots.first - throttling.HORIZON / 2)
     limit = slots.count if slots else limit
     rows = ledger.claim(lease, version=run.message.version, limit=limit, shut=shut or {})
     if not rows:

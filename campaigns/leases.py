@@ -111,32 +111,28 @@ def hold(lease: Lease) -> Batch:
     return batch
 
 
-def release(lease: Lease, batch: Batch, not_before: datetime | None = None) -> None:
+def release(
+    lease: Lease, batch: Batch, not_before: datetime | None = None, error: str = ""
+) -> None:
     """Give back a lease that is held. What is planned for later makes the batch due again then.
 
-    `not_before`: nothing of it may be sent earlier, as its throttle says.
+    `not_before`: nothing of it may be sent earlier, as its throttle says. `error`: the sender met a
+    fault of its own; like a death that counts as a recovery.
     """
+    now = timezone.now()
     batch.leased_until = None
     batch.enqueued_at = None
+    if error:
+        not_before = now + timedelta(seconds=FAILED_SECONDS)
+        batch.error = error[:200]
+        batch.parked_at = now if batch.recoveries >= MOST_RECOVERIES else None
+        batch.recoveries = min(batch.recoveries + 1, MOST_RECOVERIES)
     batch.due_at = ledger.next_due(lease)
     if batch.due_at and not_before:
         batch.due_at = max(batch.due_at, not_before)
-    batch.save(update_fields=["leased_until", "enqueued_at", "due_at"])
-
-
-@transaction.atomic
-def fail(lease: Lease, error: str) -> None:
-    """Give back a lease whose sender met a fault of its own, with its words; Lost if it is lost.
-
-    Nothing of the batch may be in flight. Like a death it counts as a recovery.
-    """
-    batch = hold(lease)
-    release(lease, batch, timezone.now() + timedelta(seconds=FAILED_SECONDS))
-    parks = batch.recoveries >= MOST_RECOVERIES
-    batch.error = error[:200]
-    batch.recoveries += int(not parks)
-    batch.parked_at = timezone.now() if parks else None
-    batch.save(update_fields=["error", "recoveries", "parked_at"])
+    batch.save(
+        update_fields=["leased_until", "enqueued_at", "due_at", "error", "parked_at", "recoveries"]
+    )
 
 
 def unpark_all(run: Run) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -17,7 +18,7 @@ from campaigns.leases import Lease
 from campaigns.ledger import Result
 from campaigns.models import Batch, Delivery, Run
 from campaigns.trials import Pair
-from subscribers import consent
+from subscribers import consent, vapid
 from subscribers.transports.messages import Outcome, OutcomeKind
 
 FIRST_DELAY_SECONDS = 10
@@ -25,8 +26,10 @@ LONGEST_DELAY_SECONDS = 600
 # An hour after its first attempt a message is late news (push-reference section 1.7).
 GIVE_UP_SECONDS = 3600
 # How long a database that is away is waited for with outcomes in hand: within the lease.
-RECORD_SECONDS = 30.0
+DATABASE_SECONDS = 30.0
+T = TypeVar("T")
 MOST_MS = 32_767
+MISMATCH = "vapid_mismatch"
 
 STATES = {
     OutcomeKind.ACCEPTED: Delivery.State.ACCEPTED,
@@ -81,22 +84,51 @@ def refusal(landed: Landed) -> Landed:
     return replace(landed, outcome=replace(landed.outcome, kind=OutcomeKind.REFUSED))
 
 
-def record_surely(
-    lease: Lease, run: Run, landed: Sequence[Landed], decided: Collection[Pair] | None = None
-) -> set[Pair]:
-    """Record, though the database be away for a while: only we know the outcomes.
+def accepted_keys(landed: Sequence[Landed]) -> set[int]:
+    """Our keys with which something was accepted."""
+    return {
+        one.flight.row.vapid_key_id
+        for one in landed
+        if one.outcome and one.outcome.kind == OutcomeKind.ACCEPTED
+    }
 
-    To record twice changes nothing, should an answer of the database alone have been lost.
+
+def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[Landed]:
+    """The outcomes, with those of CONFIG that stop nobody else as refusals.
+
+    A test ends with the answer that it was made to find. A device that subscribed with another key
+    is on its own if its key is an old one of the site, or if the key `works` for others; nobody can
+    blame our key then.
     """
-    give_up_at = time.monotonic() + RECORD_SECONDS
+    if run.kind == Run.Kind.TEST:
+        return [refusal(one) for one in landed]
+    if not any(one.outcome and one.outcome.reason == MISMATCH for one in landed):
+        return list(landed)
+    current = vapid.current(run.campaign.site).pk
+
+    def alone(one: Landed) -> bool:
+        key = one.flight.row.vapid_key_id
+        mismatch = one.outcome is not None and one.outcome.reason == MISMATCH
+        return mismatch and (key != current or key in works)
+
+    return [refusal(one) if alone(one) else one for one in landed]
+
+
+def surely(act: Callable[[], T], meanwhile: Callable[[float], object] = time.sleep) -> T:
+    """Do it, though the database be away for a while: only we know the outcomes.
+
+    What is done here changes nothing the second time, should an answer of the database alone have
+    been lost. `meanwhile`: what to do for so many seconds before the next attempt.
+    """
+    give_up_at = time.monotonic() + DATABASE_SECONDS
     while True:
         try:
-            return record(lease, run, landed, decided)
+            return act()
         except (OperationalError, InterfaceError):
             if time.monotonic() > give_up_at:
                 raise
             connection.close()
-            time.sleep(0.5)
+            meanwhile(0.5)
 
 
 @transaction.atomic

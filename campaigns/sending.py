@@ -12,10 +12,10 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -30,7 +30,6 @@ from campaigns.leases import Lease, Lost
 from campaigns.models import Delivery, Run
 from campaigns.recording import Landed
 from campaigns.trials import Pair
-from subscribers import vapid
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 
 # So many requests are made between two looks at the network.
@@ -42,10 +41,10 @@ GATHER_SECONDS = 0.1
 MOST_LINES = 8
 # A throttle that gives no slot for so long frees its batch.
 LONG_WAIT = timedelta(seconds=2)
-MISMATCH = "vapid_mismatch"
 INTERNAL = Outcome(OutcomeKind.REFUSED, None, "internal_error")
 
 log = logging.getLogger("beckon.sending")
+T = TypeVar("T")
 
 
 class Sender(Protocol):
@@ -132,8 +131,9 @@ class Turn:
 
     def run(self, batch_id: int) -> None:
         """Until nothing is due any more, or `stop`. Whatever was claimed is recorded."""
-        self.services.share()
-        self.open(batch_id)
+        self.share()
+        if not self.open(batch_id):
+            self.another()
         while self.lines or self.flights:
             self.stopping = self.stopping or self.stop()
             self.claim()
@@ -142,28 +142,41 @@ class Turn:
             for line in list(self.lines):
                 self.gather(line)
             self.share()
-        self.services.tell()
+        with contextlib.suppress(DatabaseError):
+            self.services.tell()
 
     def share(self) -> None:
         with contextlib.suppress(DatabaseError):
             self.services.share()
 
+    def surely(self, act: Callable[[], T]) -> T:
+        """Do it, though the database be away for a while; the network goes on meanwhile."""
+        return recording.surely(act, self.wait)
+
+    def wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if not self.flights:
+                time.sleep(left)
+            for ticket, outcome in self.sender.step(left):
+                self.land(ticket, outcome)
+
     def open(self, batch_id: int | None) -> bool:
         """Take a batch; whether it is ours now."""
-        lease = leases.take(batch_id) if batch_id is not None else None
-        if lease is None:
-            return False
+        lease = self.surely(lambda: leases.take(batch_id)) if batch_id is not None else None
+        if lease is not None:
+            self.lines.append(self.surely(lambda: self.line(lease)))
+        return lease is not None
+
+    def line(self, lease: Lease) -> Line:
+        """A batch that was just taken, with what its run's trials know."""
         run = Run.objects.select_related("campaign").get(pk=lease.run_id)
         if run.kind == Run.Kind.TEST:
-            self.lines.append(Line(lease, decided=None))
-            return True
+            return Line(lease, decided=None)
         if run.state in Run.SENDING and (why := trials.tripped(run.pk)):
             # Whoever tripped it died before it could pause the run.
             pause(run, why)
-        self.lines.append(
-            Line(lease, decided=trials.settled(run.pk), tried=trials.answered(run.pk))
-        )
-        return True
+        return Line(lease, decided=trials.settled(run.pk), tried=trials.answered(run.pk))
 
     # Claiming
 
@@ -194,7 +207,8 @@ class Turn:
     def claim_of(self, line: Line) -> None:
         """Claim a window of a batch; what goes wrong ends this batch only."""
         try:
-            window = claiming.claim(line.lease, line.room(), self.services.shut())
+            limit, shut = line.room(), self.services.shut()
+            window = self.surely(lambda: claiming.claim(line.lease, limit, shut))
         except Lost:
             self.forget(line)
         except ImproperlyConfigured as error:
@@ -310,9 +324,10 @@ class Turn:
     def record(self, line: Line) -> None:
         landed, line.landed, line.landed_at = line.landed, [], 0.0
         assert line.run is not None  # noqa: S101 - it came with the window
-        line.works |= accepted_keys(landed)
-        landed = blame(line.run, landed, line.works)
-        decided = recording.record_surely(line.lease, line.run, landed, line.decided)
+        line.works |= recording.accepted_keys(landed)
+        landed = recording.blame(line.run, landed, line.works)
+        run, lease = line.run, line.lease
+        decided = self.surely(lambda: recording.record(lease, run, landed, line.decided))
         outcomes = [one.outcome for one in landed if one.outcome]
         if line.decided is None:
             return
@@ -328,11 +343,8 @@ class Turn:
         """Give the batch back, and finish its run if that was the last."""
         self.lines.remove(line)
         with contextlib.suppress(Lost):
-            if line.error:
-                leases.fail(line.lease, line.error)
-            else:
-                settle(line.lease, line.more_at)
-        finishing.finish_if_settled(line.lease.run_id)
+            self.surely(lambda: settle(line.lease, line.more_at, line.error))
+        self.surely(lambda: finishing.finish_if_settled(line.lease.run_id))
 
     def forget(self, line: Line) -> None:
         """Somebody else holds the batch: what we had of it is theirs, and unknown. What is on its
@@ -342,43 +354,18 @@ class Turn:
 
 
 @transaction.atomic
-def settle(lease: Lease, not_before: datetime | None = None) -> None:
-    """Give the lease back. What a cancelled run had not claimed becomes cancelled first."""
+def settle(lease: Lease, not_before: datetime | None = None, error: str = "") -> None:
+    """Give the lease back, with nothing of it on its way.
+
+    What a cancelled run had not claimed becomes cancelled first. What is still claimed comes from a
+    claim whose answer was lost: nobody can tell it from what was sent.
+    """
     batch = leases.hold(lease)
+    claiming.count(batch, [Delivery.State.UNKNOWN] * ledger.orphans_to_unknown(lease))
     if Run.objects.filter(pk=lease.run_id, state=Run.State.CANCELLED).exists():
         cancelled = ledger.cancel_planned(lease)
         claiming.count(batch, [Delivery.State.CANCELLED] * cancelled)
-    leases.release(lease, batch, not_before)
-
-
-def accepted_keys(landed: Sequence[Landed]) -> set[int]:
-    """Our keys with which something was accepted."""
-    return {
-        one.flight.row.vapid_key_id
-        for one in landed
-        if one.outcome and one.outcome.kind == OutcomeKind.ACCEPTED
-    }
-
-
-def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[Landed]:
-    """The outcomes, with those of CONFIG that stop nobody else as refusals.
-
-    A test ends with the answer that it was made to find. A device that subscribed with another key
-    is on its own if its key is an old one of the site, or if the key `works` for others; nobody can
-    blame our key then.
-    """
-    if run.kind == Run.Kind.TEST:
-        return [recording.refusal(one) for one in landed]
-    if not any(one.outcome and one.outcome.reason == MISMATCH for one in landed):
-        return list(landed)
-    current = vapid.current(run.campaign.site).pk
-
-    def alone(one: Landed) -> bool:
-        key = one.flight.row.vapid_key_id
-        mismatch = one.outcome is not None and one.outcome.reason == MISMATCH
-        return mismatch and (key != current or key in works)
-
-    return [recording.refusal(one) if alone(one) else one for one in landed]
+    leases.release(lease, batch, not_before, error)
 
 
 def pause(run: Run, sentence: str) -> None:

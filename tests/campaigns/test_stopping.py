@@ -219,7 +219,7 @@ def test_a_lost_lease_is_not_waited_for(site: Site) -> None:
     assert lease is not None
     Batch.objects.update(token=lease.token + 1)
     with pytest.raises(leases.Lost):
-        recording.record_surely(lease, run, [])
+        recording.surely(lambda: recording.record(lease, run, []))
 
 
 def test_a_tick_that_fails_is_not_the_last(

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -172,9 +174,8 @@ def test_a_service_that_asks_all_of_us_to_wait_is_not_asked_meanwhile(site: Site
     assert service.log == [healthy.endpoint]
     waiting = Delivery.objects.filter(state=State.PLANNED)
     assert set(waiting.values_list("attempts", "reason")) == {(0, "service_waits")}
-    assert all(
-        row.not_before and row.not_before >= Gate.objects.get().closed_until for row in waiting
-    )
+    closed_until = now + timedelta(seconds=90)
+    assert all(row.not_before and row.not_before >= closed_until for row in waiting)
     due = Batch.objects.get(run=run).due_at
     assert due is not None
     assert due >= now + timedelta(seconds=90)
@@ -270,3 +271,26 @@ def test_a_turn_that_is_told_to_stop_gives_back_what_has_not_begun(
     assert rows == {(State.PLANNED, 0, None, "")}
     drive(run, service := FakeService())
     assert len(service.log) == 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("query", ["campaigns_delivery AS d\nSET state = CASE", "SET state = o"])
+def test_a_database_that_cuts_us_off_costs_nobody(site: Site, query: str) -> None:
+    """Its session ends in the middle of a claim, or of a record."""
+    run = planned(site, 3)
+    cut: list[str] = []
+
+    def cutting(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if query in sql and not cut:
+            cut.append(sql)
+            execute("SELECT pg_terminate_backend(pg_backend_pid())", [], many, context)
+        return execute(sql, params, many, context)
+
+    service = FakeService()
+    with connection.execute_wrapper(cutting):
+        sending.deliver(Batch.objects.get().pk, service)
+    check_books(run)
+    assert cut
+    assert len(service.log) == 3
+    assert reports.run_counts(run)["accepted"] == 3
+    assert state(run) == Run.State.FINISHED
