@@ -83,10 +83,10 @@ def message_of(campaign: Campaign) -> Message:
 def editable(campaign: Campaign) -> Campaign:
     """The campaign, locked for the rest of the transaction; Refused once it has started."""
     locked = _locked(campaign)
+    if locked.state in Campaign.OPEN:
+        raise Refused(_("It has started. Only its message and its speed can be changed now."))
     if locked.state not in Campaign.EDITABLE:
-        raise Refused(
-            _("This campaign has started or was cancelled, so it can't be changed any more.")
-        )
+        raise Refused(_("It has ended, so it can't be changed any more. Duplicate it."))
     return locked
 
 

@@ -126,6 +126,10 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns_api:detail": Api({"GET": READ, "PATCH": WRITE, "DELETE": WRITE}),
     "campaigns_api:start": Api({"POST": SEND}),
     "campaigns_api:cancel": Api({"POST": SEND}),
+    "campaigns_api:pause": Api({"POST": SEND}),
+    "campaigns_api:resume": Api({"POST": SEND}),
+    "campaigns_api:unpark": Api({"POST": SEND}),
+    "campaigns_api:resend_unknown": Api({"GET": READ, "POST": SEND}),
     "campaigns_api:report": Api({"GET": READ}),
     "campaigns_api:deliveries": Api({"GET": READ}),
 }

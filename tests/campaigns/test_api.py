@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,30 +8,18 @@ from accounts.models import AuditEvent, Site
 from campaigns import starting
 from campaigns.models import Campaign, Delivery, Run
 from tests.campaigns import senders
+from tests.campaigns.calling import URL, Call, caller
 from tests.campaigns.engine import drive
 from tests.campaigns.senders import FakeService
 from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
 
 pytestmark = pytest.mark.django_db
-URL = "/api/v1/campaigns/"
 DRAFT = {"name": "Winter", "title": "Winter layers", "url": "https://shop.example/down"}
-Call = Callable[..., Any]
 
 
 @pytest.fixture
 def site() -> Site:
     return make_site()
-
-
-def caller(site: Site, *scopes: str) -> Call:
-    """A client with a key of the site."""
-    _key, text = api_keys.create(site, "test", list(scopes or ("all",)), None, None)
-    client = Client(headers={"authorization": f"Bearer {text}"})
-
-    def call(method: str, path: str, body: Any = None) -> Any:
-        return getattr(client, method)(URL + path, body, content_type="application/json")
-
-    return call
 
 
 @pytest.fixture
@@ -112,6 +99,11 @@ def test_an_erased_person_stays_on_the_ledger_without_a_name(site: Site, call: C
         ({"audience": {"version": 1, "all": [{"field": "shoe size"}]}}, "audience"),
         ({"audience": {"version": 2, "all": []}}, "audience"),
         ({"name": ""}, "name"),
+        ({"throttle": 5}, "throttle"),
+        ({"throttle": 6_000_001}, "throttle"),
+        ({"throttle": "fast"}, "throttle"),
+        ({"throttle": 60.5}, "throttle"),
+        ({"throttle": 10**40}, "throttle"),
     ],
 )
 def test_bad_input_names_its_field_and_makes_nothing(
@@ -132,7 +124,9 @@ def test_patch_changes_what_is_named_until_it_starts(site: Site, call: Call) -> 
     everyone = call("patch", path, {"audience": None}).json()["audience"]
     assert everyone == {"version": 1, "all": []}
     call("post", path + "start/")
+    call("post", path + "cancel/")
     assert call("patch", path, {"title": "Summer"}).status_code == 409
+    assert call("patch", path, {"throttle": 60}).status_code == 409
     assert call("delete", path).status_code == 409
 
 
@@ -188,6 +182,11 @@ def test_another_sites_key_sees_nothing(site: Site) -> None:
         ("delete", ""),
         ("post", "start/"),
         ("post", "cancel/"),
+        ("post", "pause/"),
+        ("post", "resume/"),
+        ("post", "unpark/"),
+        ("get", "resend-unknown/"),
+        ("post", "resend-unknown/"),
         ("get", "report/"),
         ("get", "deliveries/"),
     ):

@@ -1,0 +1,186 @@
+"""What the REST API takes and gives."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from accounts import rates
+from accounts.paging import CursorPages
+from campaigns import content, drafting
+from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery, Message
+
+
+def refuse_unknown(body: serializers.Serializer[Any]) -> None:
+    """ValidationError for fields that nobody reads."""
+    unknown = set(body.initial_data) - set(body.fields)
+    if unknown:
+        raise ValidationError({name: [_("This field is unknown.")] for name in sorted(unknown)})
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=content.LONGEST["action title"])
+    url = serializers.URLField(max_length=content.LONGEST["action url"])
+
+
+class CampaignSerializer(serializers.Serializer[Any]):
+    """A campaign with its newest message. What a field may hold is decided in campaigns.content."""
+
+    id = serializers.UUIDField(read_only=True)
+    state = serializers.ChoiceField(choices=Campaign.State.choices, read_only=True)
+    attention = serializers.CharField(
+        read_only=True, help_text="Why it needs a person, if it does."
+    )
+    version = serializers.IntegerField(read_only=True, help_text="Of the message.")
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    scheduled_for = serializers.DateTimeField(read_only=True, allow_null=True)
+    scheduled_zone = serializers.CharField(read_only=True)
+    name = serializers.CharField(max_length=120, required=False)
+    audience = serializers.JSONField(
+        required=False, allow_null=True, help_text="A rule; null or left out: everyone."
+    )
+    throttle = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=rates.LEAST,
+        max_value=rates.MOST,
+        help_text="At most so many messages a minute; null: as fast as the push services take it.",
+    )
+    title = serializers.CharField(required=False, allow_blank=True)
+    body = serializers.CharField(required=False, allow_blank=True)
+    url = serializers.CharField(required=False, allow_blank=True)
+    icon = serializers.CharField(required=False, allow_blank=True)
+    image = serializers.CharField(required=False, allow_blank=True)
+    badge = serializers.CharField(required=False, allow_blank=True)
+    actions = ActionSerializer(many=True, required=False, help_text="At most two buttons.")
+    ttl = serializers.IntegerField(
+        required=False,
+        help_text="Seconds that a push service keeps it for a device that is offline.",
+    )
+    urgency = serializers.ChoiceField(choices=Message.Urgency.choices, required=False)
+    utm_source = serializers.CharField(required=False, allow_blank=True)
+    utm_medium = serializers.CharField(required=False, allow_blank=True)
+    utm_campaign = serializers.CharField(required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse fields that nobody reads: a misspelt one must not be lost in silence."""
+        refuse_unknown(self)
+        return attrs
+
+    def to_representation(self, instance: Campaign) -> dict[str, Any]:
+        message = drafting.message_of(instance)
+        own = ("id", "state", "attention", "name", "scheduled_zone")
+        times = ("created_at", "updated_at", "scheduled_for")
+        shown: dict[str, Any] = {name: str(getattr(instance, name)) for name in own}
+        for name in times:
+            moment = getattr(instance, name)
+            shown[name] = moment.isoformat().replace("+00:00", "Z") if moment else None
+        shown |= {"audience": instance.audience.rule, "version": message.version}
+        shown["throttle"] = instance.throttle
+        return shown | {name: getattr(message, name) for name in drafting.CONTENT}
+
+
+class StartSerializer(serializers.Serializer[Any]):
+    """Without a time: now. With one: at that wall time in that zone."""
+
+    at = serializers.CharField(
+        required=False, help_text="Wall time without an offset, such as 2026-11-26T18:00."
+    )
+    time_zone = serializers.CharField(required=False, help_text="IANA name; left out: the site's.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A misspelt "at" must not send at once."""
+        refuse_unknown(self)
+        return attrs
+
+
+class ResendSerializer(serializers.Serializer[Any]):
+    """How many you were told that it is (`again`)."""
+
+    expected = serializers.IntegerField(min_value=1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A field that nobody reads may have been meant to hold something back."""
+        refuse_unknown(self)
+        return attrs
+
+
+class ResendPreviewSerializer(serializers.Serializer[Any]):
+    """unknown = again + proven + left."""
+
+    unknown = serializers.IntegerField(help_text="Deliveries that are unknown now.")
+    again = serializers.IntegerField(help_text="Of them, what would be sent again.")
+    proven = serializers.IntegerField(
+        help_text="Not again: the device has reported, so it was accepted."
+    )
+    left = serializers.IntegerField(
+        help_text="Not again: the device has unsubscribed, is gone or was erased."
+    )
+    apple = serializers.IntegerField(
+        help_text="Of `again`: on Apple's systems, which show it twice if the first one arrived."
+    )
+    before = serializers.IntegerField(help_text="Of `again`: were sent again before.")
+    reasons = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Of `again`, by the ledger's reason."
+    )
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """audience = accepted + refused + gone + skipped + expired + cancelled + unknown + pending."""
+
+    state = serializers.ChoiceField(choices=Campaign.State.choices)
+    skipped_by_reason = serializers.DictField(child=serializers.IntegerField())
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        counts = {name: serializers.IntegerField() for name in PUBLIC_COUNTS}
+        return {**super().get_fields(), **counts}
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """One row of the ledger."""
+
+    subscription = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Delivery
+        fields = (
+            "subscription",
+            "state",
+            "reason",
+            "status_code",
+            "message_location",
+            "attempts",
+            "version",
+            "not_before",
+            "sent_at",
+            "settled_at",
+            "displayed_at",
+            "clicked_at",
+            "dismissed_at",
+        )
+
+    def get_subscription(self, row: Delivery) -> UUID | None:
+        """Null once the person was erased."""
+        public_id: UUID | None = getattr(row, "public_id", None)
+        return public_id
+
+    def get_state(self, row: Delivery) -> str:
+        return Delivery.State(row.state).name.lower()
+
+
+class DeliveryPages(CursorPages):
+    page_size = 100
+    max_page_size = 1_000
+    page_size_query_param = "limit"
+    ordering = "subscription_id"
+
+
+class CampaignPages(CursorPages):
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "limit"
+    ordering = "-created_at"
