@@ -5,31 +5,32 @@ import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from campaigns import reasons, reports
+from campaigns import entries, reasons
 from campaigns.models import Delivery, Run
 from subscribers.exporting import guarded
 
 CHUNK = 1_000
 COLUMNS = (
     *("device", "person", "external_id", "name", "browser", "platform", "language"),
-    *("state", "what_happened", "reason", "status_code", "version", "attempts"),
-    *("sent_at", "settled_at", "displayed_at", "clicked_at", "dismissed_at"),
+    *("state", "what_happened", "reason", "status_code", "took_ms", "version", "attempts"),
+    *("resends", "sent_at", "not_before", "settled_at"),
+    *("displayed_at", "clicked_at", "dismissed_at"),
 )
 
 
-def lines(run: Run | None, chosen: str = "") -> Iterator[str]:
-    """A line of names, then one for each device, oldest first, of a filter if it is named."""
+def lines(run: Run | None, wanted: entries.Wanted = entries.EVERYTHING) -> Iterator[str]:
+    """A line of names, then one for each device that is wanted, oldest first."""
     yield _line(COLUMNS)
     after = 0
     while run:
-        page = reports.ledger_page(run, chosen, after=after, size=CHUNK)
+        page = entries.page(run, wanted, after=after, size=CHUNK)
         yield from (_line(_cells(entry)) for entry in page.entries)
         if not page.next:
             return
         after = page.next
 
 
-def _cells(entry: reports.Entry) -> list[str]:
+def _cells(entry: entries.Entry) -> list[str]:
     row, device = entry.delivery, entry.device
     person = device.subscriber if device else None
     return [
@@ -44,11 +45,12 @@ def _cells(entry: reports.Entry) -> list[str]:
         reasons.words(row.state, row.reason, row.status_code),
         row.reason,
         str(row.status_code or ""),
+        "" if row.took_ms is None else str(row.took_ms),
         str(row.version or ""),
         str(row.attempts),
-        *map(
-            _time, (row.sent_at, row.settled_at, row.displayed_at, row.clicked_at, row.dismissed_at)
-        ),
+        str(row.resends),
+        *map(_time, (row.sent_at, row.not_before, row.settled_at)),
+        *map(_time, (row.displayed_at, row.clicked_at, row.dismissed_at)),
     ]
 
 

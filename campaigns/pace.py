@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.templatetags.beckon import number
+from accounts.templatetags.beckon import NOTHING, number
 
 WINDOW = 5.0  # seconds
 STALE = 60.0
 MOST_RUNS = 50
+IDLE = gettext_lazy("nothing sent in the last seconds")
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,13 @@ class Pace:
         if speed is None or pending <= 0:
             return ""
         if speed <= 0:
-            return _("nothing sent in the last seconds")
+            return str(IDLE)
         return _("%(speed)s, %(left)s") % {"speed": rate(speed), "left": left(pending / speed)}
+
+    def rate(self, run_id: int) -> str:
+        """Only how fast it goes."""
+        speed = self.speeds.get(run_id)
+        return "" if speed is None else rate(speed) if speed > 0 else str(IDLE)
 
     def left(self, run_id: int, pending: int) -> str:
         """Only how long it still takes."""
@@ -105,6 +111,17 @@ def left(seconds: float) -> str:
     hours = round(seconds / 3600)
     text = ngettext("about %(count)d hour left", "about %(count)d hours left", hours)
     return text % {"count": hours}
+
+
+def milliseconds(value: float | None, most: int = 0) -> str:
+    """ "96 ms", "1.9 s", a dot for none; "over 5 s" from `most` on, where a histogram ends."""
+    if value is None:
+        return NOTHING
+    if most and value >= most:
+        return _("over %(time)s") % {"time": milliseconds(most)}
+    if value < 1_000:
+        return _("%(count)d ms") % {"count": round(value)}
+    return _("%(count)s s") % {"count": number(round(value / 1_000, 1))}
 
 
 def took(seconds: float) -> str:

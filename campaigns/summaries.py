@@ -25,10 +25,15 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """As chips name it: a run that is still being planned is getting ready."""
+        """As chips name it: a run that is being planned is getting ready until it has sent."""
         state = Campaign.State(self.campaign.state)
-        planning = self.run is not None and self.run.state == Run.State.PLANNING
-        return Run.State.PLANNING if state == Campaign.State.RUNNING and planning else state
+        waits = state == Campaign.State.RUNNING and self.planning and not self.settled
+        return Run.State.PLANNING if waits else state
+
+    @property
+    def planning(self) -> bool:
+        """Whether more are still to be written into the ledger. It sends meanwhile."""
+        return self.open and self.run is not None and self.run.planned_at is None
 
     @property
     def running(self) -> bool:

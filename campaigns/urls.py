@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from campaigns.views import (
     acting,
     compose,
+    ledger,
     listing,
     overview,
     people,
@@ -27,9 +28,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ONE}/", report.index, name="report"),
     path(f"{ONE}/live/", report.live, name="report_live"),
     path(f"{ONE}/minutes/", report.minutes, name="report_minutes"),
-    path(f"{ONE}/services/", report.services, name="report_services"),
-    path(f"{ONE}/ledger/", report.ledger, name="ledger"),
-    path(f"{ONE}/ledger.csv", report.export, name="export"),
+    path(f"{ONE}/batches/", report.batches, name="report_batches"),
+    path(f"{ONE}/ledger/", ledger.index, name="ledger"),
+    path(f"{ONE}/ledger/reasons/", ledger.reasons, name="ledger_reasons"),
+    path(f"{ONE}/ledger.csv", ledger.export, name="export"),
     path(
         f"{SITE}/people/<uuid:subscriber_id>/messages/",
         people.messages,

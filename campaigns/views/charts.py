@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from accounts.bars import LABELS
 from accounts.templatetags.beckon import number
 from campaigns.overview import Reach
+from campaigns.progress import Batches, Step
 from campaigns.reports import OUTCOMES, Timeline
 
 
@@ -24,6 +25,34 @@ def filters() -> list[tuple[str, str]]:
         ("dismissed", _("Dismissed")),
     ]
     return [*((name, str(LABELS[name])) for name in OUTCOMES), *reported]
+
+
+# A step of a batch: (icon, words in the singular, in the plural).
+STEPS = {
+    Step.DONE: "circle-check",
+    Step.SENDING: "send",
+    Step.READY: "list",
+    Step.WAITING: "hourglass",
+    Step.QUIET: "unplug",
+    Step.PARKED: "octagon-x",
+}
+
+
+def steps(found: Batches) -> list[dict[str, Any]]:
+    """Where the batches are, in the order in which a batch goes through it; only what occurs."""
+    words = {
+        Step.DONE: _("done"),
+        Step.SENDING: _("being sent now"),
+        Step.READY: _("next in line"),
+        Step.WAITING: _("waiting"),
+        Step.QUIET: _("without a sign of their sender"),
+        Step.PARKED: _("parked"),
+    }
+    return [
+        {"step": step, "icon": icon, "count": found.counts[step], "words": words[step]}
+        for step, icon in STEPS.items()
+        if found.counts[step]
+    ]
 
 
 def minutes(line: Timeline, zone: ZoneInfo) -> dict[str, Any]:

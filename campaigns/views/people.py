@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import SiteRequest, member
 from accounts.models import Role
-from campaigns import reports
+from campaigns import entries
 from campaigns.models import Run
 from subscribers.models import Subscriber
 
@@ -23,12 +23,12 @@ def messages(request: SiteRequest, subscriber_id: UUID) -> HttpResponse:
     """A page of them, newest first, as a part of the person's page."""
     person = get_object_or_404(Subscriber, pk=subscriber_id, site=request.site)
     devices = list(person.subscriptions.values_list("pk", flat=True))
-    found = reports.of_devices(devices, before=cursor(request.GET.get("before", "")), size=PAGE)
+    found = entries.of_devices(devices, before=cursor(request.GET.get("before", "")), size=PAGE)
     shown = found[:PAGE]
     runs = Run.objects.select_related("campaign").in_bulk([row.run_id for row in shown])
     context = {
         "person": person,
-        "entries": [(entry, runs[entry.delivery.run_id]) for entry in reports.entries(shown)],
+        "entries": [(entry, runs[entry.delivery.run_id]) for entry in entries.with_devices(shown)],
         "older": f"{shown[-1].run_id}.{shown[-1].subscription_id}" if len(found) > PAGE else "",
         "paged": "before" in request.GET,
     }

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.core.paginator import Paginator
+from django.db.models import Max, Min
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts import audit
 from accounts.access import SiteRequest, member
 from accounts.models import Role
 from accounts.templatetags.beckon import in_percent
 from audiences import rules
-from campaigns import drafting, exporting, pace, reasons, reports, starting
-from campaigns.models import Campaign, Run
+from campaigns import (
+    answers,
+    bounded,
+    drafting,
+    pace,
+    progress,
+    rates,
+    reasons,
+    reports,
+    resending,
+    restoring,
+    starting,
+    watching,
+)
+from campaigns.models import Campaign, Delivery, Run
 from campaigns.readiness import Standing
 from campaigns.summaries import Summary
 from campaigns.views import charts
 from campaigns.views.compose import campaign_of
+from campaigns.views.ledger import rows, whole
 
 State = Campaign.State
+FEW_BATCHES = 300
+MANY_BATCHES = 3_000
+BATCHES_A_PAGE = 25
+PATIENCE_MS = 1_000
 
 
 @member(Role.VIEWER)
@@ -49,7 +67,7 @@ def live(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     campaign = campaign_of(request.site, campaign_id)
     if campaign.state == State.DRAFT:  # unscheduled meanwhile
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-    waits = campaign.state in (State.SCHEDULED, State.PAUSED)
+    waits = campaign.state == State.SCHEDULED
     if waits and request.GET.get("key", "").startswith(campaign.state):
         return HttpResponse(status=204)
     return render(request, "campaigns/report_live.html", figures(request, campaign))
@@ -58,10 +76,11 @@ def live(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 def figures(request: SiteRequest, campaign: Campaign) -> dict[str, Any]:
     """Everything above the ledger."""
     run = starting.run_of(campaign)
-    counts = reports.run_counts(run)
+    sums = reports.sums(run)
+    counts = sums.counts
     now = timezone.now()
     summary = Summary(campaign, run, counts)
-    seconds = cadence(summary)
+    seconds = cadence(summary, sums.batches)
     context = {
         "nav": "campaigns",
         "campaign": campaign,
@@ -71,28 +90,71 @@ def figures(request: SiteRequest, campaign: Campaign) -> dict[str, Any]:
         "counts": counts,
         "parts": reports.parts(counts, links(campaign)),
         "unknown_href": links(campaign)["unknown"],
-        "requests": sum(counts[name] for name in ("accepted", "refused", "gone", "unknown")),
+        "requests": sum(counts[name] for name in answers.COUNTED),
         "reasons": [(reasons.skipped(k), n) for k, n in counts["skipped_by_reason"].items()],
         "seconds": seconds,
         "slowly": 20 if summary.running else 0,
         "key": f"{campaign.state}-{seconds}",
-        "window": settings.SEND_WINDOW,
         "now": now,
         "may_write": request.role.includes(Role.MARKETER),
-        "may_export": request.role.includes(Role.ADMIN),
+        "may_restore": request.role.includes(Role.ADMIN),
         "version": run.message.version if run else drafting.message_of(campaign).version,
     }
     if campaign.state == State.SCHEDULED:
         return context | coming(campaign)
-    return context | speed(request.GET.get("samples", ""), summary)
+    context |= speed(request.GET.get("samples", ""), summary)
+    return context | engine(run, sums, summary, now) if run else context
+
+
+def engine(run: Run, sums: reports.Sums, summary: Summary, now: datetime) -> dict[str, Any]:
+    """What the senders of a run are at, and what they need a person for."""
+    limit = rates.limit_of(summary.campaign)
+    found = answers.services(sums, now if summary.open else None)
+    context = {
+        "services": found,
+        "all": answers.together(found),
+        "limit": rates.per_minute(limit) if limit else "",
+        "batches": sums.batches,
+    }
+    if summary.running:
+        context["on_their_way"] = progress.on_their_way(run)
+        context["in_flight"] = settings.SEND_IN_FLIGHT
+        context["stall"] = watching.stalls([run], now).get(run.pk)
+    elif sums.counts["unknown"] and summary.campaign.state != State.CANCELLED:
+        context["resend"] = preview = resending.preview(run)
+        context["resend_reasons"] = [
+            (reasons.words(Delivery.State.UNKNOWN, code, None), count)
+            for code, count in preview.reasons.items()
+        ]
+    if summary.campaign.state == State.PAUSED and (stops := answers.stops(run)):
+        context["stops"] = [(stop, restorable(run, stop.origin)) for stop in stops]
+    return context
+
+
+def restorable(run: Run, origin: str) -> int:
+    """How many devices of a push service can be restored that a stopped run has marked gone."""
+    spans = run.batches.filter(gone__gt=0).aggregate(first=Min("first"), last=Max("last"))
+    if spans["first"] is None:
+        return 0
+    lost = restoring.lost(run, origin).filter(
+        subscription_id__gte=spans["first"], subscription_id__lte=spans["last"]
+    )
+    try:
+        with bounded.at_most(PATIENCE_MS):
+            return lost.count()
+    except bounded.TooLong:
+        return 0
 
 
 def speed(carried: str, summary: Summary) -> dict[str, Any]:
     """How fast it goes, and what the tab and the screen reader say."""
     if summary.run is None or not summary.running:
         return {}
-    measured = pace.measure(carried, timezone.now().timestamp(), {summary.run.pk: summary.settled})
-    words = measured.words(summary.run.pk, summary.pending)
+    run_id = summary.run.pk
+    measured = pace.measure(carried, timezone.now().timestamp(), {run_id: summary.settled})
+    if summary.planning:  # what is left is not known before everybody is written down
+        return {"samples": measured.carry, "pace": measured.rate(run_id)}
+    words = measured.words(run_id, summary.pending)
     share = in_percent(summary.share, 0)
     spoken = _("%(share)s settled. %(pace)s") % {"share": share, "pace": words}
     return {"samples": measured.carry, "pace": words, "share": share, "spoken": spoken}
@@ -108,10 +170,13 @@ def coming(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def cadence(summary: Summary) -> int:
-    """Seconds between two looks; 0 when nothing changes any more."""
+def cadence(summary: Summary, batches: int = 0) -> int:
+    """Seconds between two looks; 0 when nothing changes any more.
+
+    A look reads every batch: a thousand of them, which is a million devices, every two seconds.
+    """
     if summary.running or (summary.run and summary.pending and not summary.open):
-        return 1
+        return 1 if batches < FEW_BATCHES else 2 if batches < MANY_BATCHES else 5
     if summary.campaign.state in (State.SCHEDULED, State.PAUSED):
         return 5
     if summary.run is None or summary.run.finished_at is None:
@@ -140,71 +205,28 @@ def minutes(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 
 @member(Role.VIEWER)
 @require_GET
-def services(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """The table of push services, loaded on its own: it reads the ledger and the addresses."""
-    run = starting.run_of(campaign_of(request.site, campaign_id))
-    found = reports.services(run) if run else []
-    context = {"services": found, "all": reports.together(found)}
-    return render(request, "campaigns/report_services.html", context)
+def batches(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Where the batches are and what waits, loaded on its own: it reads some of the ledger.
 
-
-@member(Role.VIEWER)
-@require_GET
-def ledger(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """A page of rows: the part for htmx, the whole report without a script."""
+    `page`: also a page of the list of batches, those that are not done first.
+    """
     campaign = campaign_of(request.site, campaign_id)
-    if "HX-Request" not in request.headers:
-        page = reverse("campaigns:report", args=[campaign.site_id, campaign.pk])
-        return redirect(f"{page}?{request.GET.urlencode()}#ledger")
-    context = rows(request, campaign, starting.run_of(campaign))
-    context["may_export"] = request.role.includes(Role.ADMIN)
-    return render(request, "campaigns/report_ledger.html", context)
-
-
-def rows(request: SiteRequest, campaign: Campaign, run: Run | None) -> dict[str, Any]:
-    """One page of the ledger as the address asks for it."""
-    chosen = request.GET.get("state", "")
-    chosen = chosen if chosen in reports.FILTERS else ""
-    before, after = whole(request.GET.get("before", "")), whole(request.GET.get("after", ""))
-    page = (
-        reports.ledger_page(run, chosen, before=before, after=after)
-        if run
-        else reports.LedgerPage()
-    )
-    return {
+    run = starting.run_of(campaign)
+    if run is None:
+        return HttpResponse(status=204)
+    now = timezone.now()
+    found = progress.batches(run, now)
+    number = whole(request.GET.get("page", ""))
+    pages = Paginator([*found.unfinished, *found.done], BATCHES_A_PAGE)
+    context = {
         "campaign": campaign,
         "run": run,
-        "page": page,
-        "chosen": chosen,
-        "filters": charts.filters(),
-        "chosen_words": dict(charts.filters()).get(chosen, ""),
-        "slowly": 10 if campaign.state == State.RUNNING and not (before or after) else 0,
-        "focus": request.GET.get("focus", ""),
+        "found": found,
+        "steps": charts.steps(found),
+        "ahead": progress.ahead(run, found, now) if campaign.state in Campaign.OPEN else None,
+        "page": pages.get_page(number) if number and found.pieces else None,
+        "seconds": 5 if campaign.state in Campaign.OPEN else 0,
+        "now": now,
+        "may_write": request.role.includes(Role.MARKETER),
     }
-
-
-def whole(text: str) -> int:
-    """A cursor of an address; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
-@member(Role.ADMIN)
-@require_GET
-def export(request: SiteRequest, campaign_id: UUID) -> HttpResponseBase:
-    """The filtered ledger as CSV."""
-    campaign = campaign_of(request.site, campaign_id)
-    chosen = request.GET.get("state", "")
-    chosen = chosen if chosen in reports.FILTERS else ""
-    audit.record(
-        "campaign.exported",
-        site=request.site,
-        actor=request.user,
-        target=campaign.name,
-        **({"state": chosen} if chosen else {}),
-    )
-    name = "-".join(filter(None, [slugify(campaign.name) or "campaign", chosen, "ledger"]))
-    return StreamingHttpResponse(
-        exporting.lines(starting.run_of(campaign), chosen),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-    )
+    return render(request, "campaigns/report_batches.html", context)

@@ -6,7 +6,14 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role, Site, User
-from tests.factories import make_member, make_site
+from campaigns import planning, starting
+from campaigns.models import Run
+from subscribers.models import Subscription
+from tests.campaigns import senders
+from tests.campaigns.engine import drive
+from tests.campaigns.reporting import device
+from tests.campaigns.senders import FakeService
+from tests.factories import make_campaign, make_member, make_site, make_subscriber
 
 
 @pytest.fixture
@@ -34,3 +41,16 @@ def as_user(user: User) -> Client:
 def bob(as_role: Callable[[Role], Client]) -> Client:
     """A marketer's browser."""
     return as_role(Role.MARKETER)
+
+
+@pytest.fixture
+def mixed(site: Site) -> Run:
+    """A finished run with one of every outcome that a push service gives, and two accepted."""
+    for name in ("ok", "fine", "left", "big", "lost"):
+        device(site, name, subscriber=make_subscriber(site, attributes={"name": f"P {name}"}))
+    gone = device(site, "early")
+    run = starting.start(make_campaign(site))
+    planning.plan(run.pk)
+    Subscription.objects.filter(pk=gone.pk).update(state=Subscription.State.UNSUBSCRIBED)
+    drive(run, FakeService(left=senders.GONE, big=senders.REFUSED, lost=senders.UNKNOWN))
+    return run
