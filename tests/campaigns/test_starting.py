@@ -1,15 +1,15 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Site
-from campaigns import planning, starting
-from campaigns.models import Batch, Campaign, Run
+from campaigns import planning, sending, starting
+from campaigns.models import Batch, Campaign, Run, Trial
+from subscribers.models import VapidKey
+from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_site, make_subscription
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -18,25 +18,6 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def site(db: None) -> Site:
     return make_site()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_fifty_starts_at_once_are_one_run() -> None:
-    site = make_site()
-    make_subscription(site)
-    campaign = make_campaign(site)
-
-    def press(_number: int) -> int:
-        try:
-            return starting.start(Campaign.objects.get(pk=campaign.pk)).pk
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(10) as pool:
-        runs = list(pool.map(press, range(50)))
-    assert len(set(runs)) == 1
-    assert Run.objects.count() == 1
-    assert AuditEvent.objects.filter(action="campaign.started").count() == 1
 
 
 def test_starting_without_a_message_is_refused_and_changes_nothing(site: Site) -> None:
@@ -171,3 +152,48 @@ def test_pausing_and_resuming_ask_for_the_right_state(site: Site) -> None:
     run.refresh_from_db()
     assert run.state == Run.State.PLANNING
     assert timezone.now() - campaign.state_at < timedelta(minutes=1)
+
+
+def test_resuming_says_go_on_to_what_the_first_answers_had_stopped(site: Site) -> None:
+    campaign, other = make_campaign(site), make_campaign(site)
+    key = VapidKey.objects.get(site=site)
+    runs = [starting.start(one) for one in (campaign, other)]
+    states = Trial.State
+    for run, origin, state in (
+        (runs[0], "https://a.example", states.TRIPPED),
+        (runs[0], "https://b.example", states.OPEN),
+        (runs[0], "https://c.example", states.PASSED),
+        (runs[1], "https://a.example", states.TRIPPED),
+    ):
+        Trial.objects.create(run=run, vapid_key=key, origin=origin, state=state)
+    starting.pause(campaign, reason="half of them are gone")
+    starting.resume(campaign)
+    found = Trial.objects.order_by("pk").values_list("state", flat=True)
+    assert list(found) == ["confirmed", "open", "passed", "tripped"]
+
+
+def test_trying_stuck_batches_again(site: Site) -> None:
+    make_subscription(site)
+    campaign = make_campaign(site)
+    with pytest.raises(starting.Refused, match="No batch waits"):
+        starting.unpark(campaign)
+    planning.plan(starting.start(campaign).pk)
+    Batch.objects.update(parked_at=timezone.now(), recoveries=3, error="KeyError: 'x'", due_at=None)
+    assert starting.unpark(campaign) == 1
+    batch = Batch.objects.get()
+    assert (batch.parked_at, batch.recoveries, batch.error) == (None, 0, "")
+    assert batch.due_at is not None and batch.due_at <= timezone.now()
+    event = AuditEvent.objects.get(action="campaign.unparked")
+    assert event.detail == {"batches": 1}
+
+
+def test_what_is_stuck_is_cancelled_with_the_rest(site: Site) -> None:
+    make_subscription(site)
+    campaign = make_campaign(site)
+    run = starting.start(campaign)
+    planning.plan(run.pk)
+    Batch.objects.update(parked_at=timezone.now(), recoveries=3)
+    starting.cancel(campaign)
+    sending.deliver(Batch.objects.get().pk, FakeService())
+    batch = Batch.objects.get()
+    assert (batch.pending, batch.cancelled, batch.due_at) == (0, 1, None)
