@@ -102,7 +102,8 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     flights = flights_of(sending, slots)
     if slots:
         slots.use(len(sending))
-    skip(batch, [row for row in rows if row.state == Delivery.State.SKIPPED])
+    settled = (Delivery.State.SKIPPED, Delivery.State.UNKNOWN)
+    skip(batch, [row for row in rows if row.state in settled])
     waiting = [row for row in rows if row.state == Delivery.State.PLANNED]
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
     keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
@@ -129,8 +130,8 @@ def origin_of(endpoint: str) -> str:
 
 def skip(batch: Batch, rows: Sequence[Claimed]) -> None:
     """Settle those that the claim skipped, and renew the lease."""
-    for row in rows:
-        batch.skipped_by_reason[row.reason] = batch.skipped_by_reason.get(row.reason, 0) + 1
+    skipped = Counter(row.reason for row in rows if row.state == Delivery.State.SKIPPED)
+    batch.skipped_by_reason = dict(Counter(batch.skipped_by_reason) + skipped)
     count(batch, [row.state for row in rows])
 
 

@@ -133,10 +133,3 @@ def release(
     batch.save(
         update_fields=["leased_until", "enqueued_at", "due_at", "error", "parked_at", "recoveries"]
     )
-
-
-def unpark_all(run: Run) -> int:
-    """Let the parked batches of a run be tried again; how many there were."""
-    return Batch.objects.filter(run=run, parked_at__isnull=False).update(
-        parked_at=None, recoveries=0, error="", due_at=timezone.now(), enqueued_at=None
-    )

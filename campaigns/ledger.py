@@ -41,7 +41,8 @@ WITH due AS (
             AND starts_with(device.endpoint, shut.origin || '/')
 )
 UPDATE campaigns_delivery AS d
-SET state = CASE WHEN s.later IS NOT NULL THEN 0 WHEN s.state = 'active' THEN 1 ELSE 5 END,
+SET state = CASE WHEN s.later IS NOT NULL THEN 0 WHEN s.state = 'active' THEN 1
+                 WHEN d.resends > 0 THEN 8 ELSE 5 END,
     reason = CASE WHEN s.later IS NOT NULL AND d.reason <> '' THEN d.reason
                   WHEN s.later IS NOT NULL THEN 'service_waits'
                   WHEN s.state = 'active' THEN '' WHEN s.id IS NULL THEN 'erased'
@@ -60,10 +61,12 @@ RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d
 
 # The range bounds what is read while the database knows nothing yet of a new month's rows: it takes
 # the run for a small one then, and would read all of it for every window. What was given back
-# before a byte left counts as no attempt.
+# before a byte left counts as no attempt. What a person had sent again, and is not accepted now,
+# stays unknown: its first request may have been.
 RECORD = """
 UPDATE campaigns_delivery AS d
-SET state = o.state, reason = o.reason, status_code = o.status_code,
+SET state = CASE WHEN d.resends > 0 AND o.state IN (3, 4, 6) THEN 8 ELSE o.state END,
+    reason = o.reason, status_code = o.status_code,
     message_location = o.location, not_before = o.not_before, took_ms = o.took_ms,
     settled_at = CASE WHEN o.state = 0 THEN NULL ELSE %s END,
     attempts = d.attempts - o.unsent::int,
@@ -78,9 +81,11 @@ RETURNING d.state
 
 
 class Claimed(NamedTuple):
-    """One row that the claim changed: `state` is SENDING, SKIPPED with its reason, or still PLANNED
-    because its push service has to wait. `sent_at` is when its first attempt was claimed, in
-    seconds since the epoch; from `endpoint` on it is what its device said, None if that is erased.
+    """One row that the claim changed.
+
+    `state` is SENDING, SKIPPED with its reason (UNKNOWN if it was to be sent again), or still
+    PLANNED because its push service has to wait. `sent_at` is when its first attempt was claimed,
+    in seconds since the epoch; from `endpoint` on it is what its device said, None if erased.
     """
 
     subscription_id: int

@@ -7,7 +7,7 @@ the first 200, or a key that is refused, pauses the run and asks a person, who s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -116,12 +116,6 @@ def decide(state: str, total: int, gone: int, *, refused: bool) -> Trial.State:
     if gone > FIRST * GONE_SHARE and gone > total * GONE_SHARE:
         return Trial.State.TRIPPED
     return Trial.State.PASSED if total >= FIRST else Trial.State.OPEN
-
-
-def confirm(runs: Iterable[Run]) -> int:
-    """A person said "go on" to these runs; how many trials had stopped them."""
-    stopped = Trial.objects.filter(run__in=list(runs), state=Trial.State.TRIPPED)
-    return stopped.update(state=Trial.State.CONFIRMED)
 
 
 def sentence(trial: Trial) -> str:

@@ -11,10 +11,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Site
-from campaigns import claiming, leases, planning, reports, sending, starting
+from campaigns import claiming, leases, planning, reports, resending, sending, starting
 from campaigns.models import Batch, Delivery, Gate, Message, Run, ServiceMinute
 from campaigns.sending import Turn
-from subscribers.models import TestDevice
+from subscribers.models import Subscription, TestDevice
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
@@ -225,7 +225,7 @@ def test_a_batch_that_fails_again_and_again_is_parked_with_its_error(
     check_books(run)
     sending.deliver(batch.pk, service := FakeService())
     assert service.log == [], "nobody takes a parked batch"
-    assert leases.unpark_all(run) == 1
+    assert starting.unpark(run.campaign) == 1
     sending.deliver(batch.pk, service)
     assert len(service.log) == 2
     assert state(run) == Run.State.FINISHED
@@ -274,7 +274,7 @@ def test_a_turn_that_is_told_to_stop_gives_back_what_has_not_begun(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("query", ["campaigns_delivery AS d\nSET state = CASE", "SET state = o"])
+@pytest.mark.parametrize("query", ["WITH due AS", "FROM unnest(%s::bigint[]"])
 def test_a_database_that_cuts_us_off_costs_nobody(site: Site, query: str) -> None:
     """Its session ends in the middle of a claim, or of a record."""
     run = planned(site, 3)
@@ -294,3 +294,21 @@ def test_a_database_that_cuts_us_off_costs_nobody(site: Site, query: str) -> Non
     assert len(service.log) == 3
     assert reports.run_counts(run)["accepted"] == 3
     assert state(run) == Run.State.FINISHED
+
+
+@pytest.mark.parametrize("answer", [senders.GONE, senders.REFUSED, "left"])
+def test_what_was_sent_again_in_vain_stays_unknown(site: Site, answer: Outcome | str) -> None:
+    run = planned(site, 1)
+    sending.deliver(Batch.objects.get().pk, FakeService(d0=senders.UNKNOWN))
+    assert resending.resend(run.campaign, expected=1) == 1
+    if isinstance(answer, str):
+        Subscription.objects.update(state=Subscription.State.UNSUBSCRIBED)
+        drive(run, service := FakeService())
+        assert service.log == []
+    else:
+        drive(run, FakeService(d0=answer))
+    check_books(run)
+    assert state(run) == Run.State.FINISHED
+    row = Delivery.objects.get()
+    assert (row.state, row.resends) == (State.UNKNOWN, 1), "the first request may have arrived"
+    assert row.reason in {"410", "payload_too_large", "no_consent"}
