@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = struct.Struct(">24sd")
 NO_TOPIC = bytes(24)
+# As long as FCM's.
+LOCATION = "https://sink.example/0:{:016}%e609af1cf9fd7ecd0000000000000000"
 PATIENCE_SECONDS = 30.0
 # As many as senders may hope for: FCM grants 100, Mozilla's autopush 128, Apple 100 to 1,000.
 STREAMS = 200
@@ -66,7 +68,7 @@ class Application:
             name = base64.urlsafe_b64decode(topic) if topic else NO_TOPIC
             os.write(self.log, RECORD.pack(name, time.time()))
         self.count += 1
-        protocol.response_empty(201, [("location", f"{scope.path}/{self.count}"), ("ttl", "86400")])
+        protocol.response_empty(201, [("location", LOCATION.format(self.count)), ("ttl", "86400")])
 
 
 app = Application()
