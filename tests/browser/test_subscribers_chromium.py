@@ -94,7 +94,7 @@ def scene(
 
 @pytest.mark.parametrize("scene", SIZES, indirect=True)
 def test_every_page_is_accessible(scene: Scene) -> None:
-    paths = ("people/", "people/?q=nobody", "install/", "prompts/")
+    paths = ("people/", "people/?q=nobody", "install/", "prompts/", "push-keys/")
     for path in (*paths, f"people/{scene.device.subscriber_id}/"):
         scene.go(path)
         scene.look()
@@ -152,3 +152,24 @@ def test_unsubscribing_asks_first(scene: Scene) -> None:
     page.get_by_role("button", name="Unsubscribe this device").click()
     page.get_by_role("dialog").get_by_role("button", name="Unsubscribe").click()
     expect(page.get_by_text("Unsubscribed by the team")).to_be_visible()
+
+
+@pytest.mark.parametrize("scene", SIZES, indirect=True)
+def test_a_new_push_key_asks_first_and_an_old_one_stays(scene: Scene) -> None:
+    scene.go("push-keys/")
+    page = scene.page
+    page.get_by_role("button", name="Make a new key").click()
+    dialog = page.get_by_role("dialog", name="Make a new push key?")
+    dialog.get_by_role("button", name="Keep the present one").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Make a new key").click()
+    dialog.get_by_role("button", name="Make a new key").click()
+    expect(page.get_by_text("1 device still has a retired key.")).to_be_visible()
+    scene.look()
+    # In reach at every width: nothing lies over it.
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="This key is still needed")
+    expect(dialog).to_contain_text("1 device was subscribed with it")
+    scene.look()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()

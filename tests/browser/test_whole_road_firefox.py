@@ -8,7 +8,6 @@ notification with the exact text, clicks it, and finds it counted.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.browser.firefox import Firefox, wait_for
-from tests.running import ROOT, Up, environment, free_ports
+from tests.browser.road import compose_and_send, make_the_demo_site, manage, say_yes_twice
+from tests.running import Up, environment, free_ports
 
 pytestmark = [pytest.mark.firefox, pytest.mark.xdist_group("up")]
 
@@ -40,74 +40,14 @@ def firefox(up: Up, firefox_path: str) -> Iterator[Firefox]:
         yield browser
 
 
-def manage(up: Up, *command: str) -> dict[str, Any]:
-    """What a script gets from `manage.py` beside a running `up`."""
-    answer = subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=ROOT,
-        env=up.env,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    result: dict[str, Any] = json.loads(answer.stdout)
-    return result
-
-
-def press(firefox: Firefox, words: str) -> None:
-    """Click the button or link with these words, as a person finds it."""
-    firefox.wait(
-        """const words = arguments[0];
-           const fits = one => one.textContent.includes(words) && one.getClientRects().length;
-           const found = [...document.querySelectorAll("button, a")].find(fits);
-           document.querySelector("[data-test-here]")?.removeAttribute("data-test-here");
-           found?.setAttribute("data-test-here", "");
-           return Boolean(found);""",
-        words,
-    )
-    firefox.click("[data-test-here]")
-
-
-def make_the_demo_site(firefox: Firefox, link: str) -> str:
-    """Begin with the printed link; the id of the demo shop's site."""
-    firefox.open(link)
-    firefox.type("[name=email]", "marit@example.com")
-    firefox.type("[name=name]", "Marit Kvam")
-    passwords = "return [...document.querySelectorAll('[type=password]')].map(one => one.name)"
-    for field in firefox.run(passwords):
-        firefox.type(f"[name={field}]", "correct horse battery")
-    firefox.click("form .btn-primary")
-    firefox.wait("return location.pathname === '/sites/new/'")
-    press(firefox, "Set up the demo shop")
-    return str(firefox.wait(r"return /([0-9a-f-]{36})\/install/.exec(location.pathname)?.[1]"))
-
-
-def say_yes_twice(firefox: Firefox, shop: str) -> None:
-    """Answer the shop's own prompt, then the browser's."""
-    firefox.open(f"{shop}/?beckon=ask")
-    firefox.click_inside("beckon-prompt", ".yes")
-    firefox.answer_prompt("allow")
-    firefox.wait("return window.beckon.state === 'subscribed'")
-
-
-def compose_and_send(firefox: Firefox, site: str, opens: str) -> str:
-    """Through all four steps; the campaign's id."""
-    firefox.open(f"{site}campaigns/new/")
-    firefox.wait("return location.pathname.endsWith('/message/')")
-    campaign_id = str(firefox.run("return location.pathname.split('/')[4]"))
-    for name, words in (("title", TITLE), ("body", TEXT), ("url", opens)):
-        firefox.type(f"[name={name}]", words)
-    for words in ("Next: audience", "Next: schedule", "Next: review", "Send now to 1 device"):
-        press(firefox, words)
-    return campaign_id
-
-
 def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     web, shop = (f"http://127.0.0.1:{up.env[name]}" for name in ("WEB_PORT", "SHOP_PORT"))
     site_id = make_the_demo_site(firefox, up.wait_for("/signin/").split()[-1])
     site = f"{web}/sites/{site_id}/"
     say_yes_twice(firefox, shop)
-    campaign_id = compose_and_send(firefox, site, f"{shop}/?from=push")
+    campaign_id = compose_and_send(
+        firefox, site, title=TITLE, text=TEXT, opens=f"{shop}/?from=push"
+    )
 
     alert = firefox.wait_for_alert(TITLE, seconds=30)
     assert alert["body"] == TEXT
