@@ -1,0 +1,104 @@
+"""`python -m tests.chaos --seeds 1-20 --recipients 2000`: strike a whole Beckon, seed after seed.
+
+Each seed chooses faults and their moments, the audience and the devices. Ends with a table, and
+with status 1 if an invariant was broken; a broken seed says how to play it again. `--talk` is for
+the suite: mixes are read from the standard input, reports are written to the standard output, one
+JSON object a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.stack import Sizes, Stack, running
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seeds", type=seeds, default=[*range(1, 21)], help="17, or 1-200")
+    parser.add_argument("--recipients", type=int, default=2_000)
+    parser.add_argument("--lease", type=int, default=60, help="seconds; the product's are 60")
+    parser.add_argument("--keep", action="store_true", help="leave the logs for a look")
+    parser.add_argument("--talk", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    var_dir = Path(tempfile.mkdtemp(prefix="beckon-chaos-"))
+    sizes = Sizes(lease=given.lease)
+    with running(var_dir, sizes, keep=given.keep) as stack:
+        if given.talk:
+            return talk(stack, given.recipients)
+        return play_all(stack, given.seeds, given.recipients)
+
+
+def seeds(text: str) -> list[int]:
+    """17, or 1-200."""
+    first, _dash, last = text.partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def play_all(stack: Stack, chosen: list[int], recipients: int) -> int:
+    from tests.chaos.mixes import of_seed
+    from tests.chaos.play import Report, play
+    from tests.chaos.population import populate
+
+    say(f"{len(chosen)} seeds, {recipients} devices, {stack.sizes}")
+    population = populate(stack.push, recipients)
+    reports: list[tuple[int, Report]] = []
+    for seed in chosen:
+        report = play(stack, population, of_seed(seed))
+        reports.append((seed, report))
+        say(line(seed, report))
+        for violation in report.violations:
+            say(f"     {violation}")
+    broken = [seed for seed, report in reports if report.violations]
+    say("")
+    say(HEADING)
+    for seed, report in reports:
+        say(line(seed, report))
+    for seed in broken:
+        say(f"Play it again: make chaos SEED={seed} RECIPIENTS={recipients}")
+    say(f"{len(broken)} of {len(chosen)} seeds broke an invariant.")
+    return 1 if broken else 0
+
+
+HEADING = "seed  audience  accepted  unknown  bound  lost  seconds  broken  faults"
+
+
+def line(seed: int, report: object) -> str:
+    from tests.chaos.play import Report
+
+    assert isinstance(report, Report)
+    counts = report.counts
+    return (
+        f"{seed:>4}  {report.audience:>8}  {counts.get('accepted', 0):>8}  "
+        f"{counts.get('unknown', 0):>7}  {report.bound:>5}  {report.lost:>4}  "
+        f"{report.seconds:>7}  {len(report.violations):>6}  {', '.join(report.faults)}"
+    )
+
+
+def talk(stack: Stack, recipients: int) -> int:
+    """Play what the suite asks for until its end closes."""
+    from tests.chaos.mixes import Mix
+    from tests.chaos.play import play
+    from tests.chaos.population import populate
+
+    population = populate(stack.push, recipients)
+    say(json.dumps({"ready": True}))
+    for asked in sys.stdin:
+        wanted = json.loads(asked)
+        faults = tuple((moment, name) for moment, name in wanted.pop("faults"))
+        report = play(stack, population, Mix(faults=faults, **wanted))
+        say(json.dumps(report.as_json()))
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

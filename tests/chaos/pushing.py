@@ -1,0 +1,70 @@
+"""The push service from outside: its rules, its counters, and the log that nobody can edit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.demo.sender import Answer, ask
+
+Rule = dict[str, Any]
+# What the sender can't know the end of: the connection goes while the answer is awaited.
+LOSING = ("fault_reset", "fault_hang")
+
+
+class PushService:
+    def __init__(self, origin: str, data: Path) -> None:
+        self.origin = origin
+        self.data = data
+        self._offset = 0
+        self._lines = 0
+
+    def control(self, method: str, path: str, data: object = None) -> Answer:
+        body = None if data is None else json.dumps(data).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return ask(method, self.origin + path, body, headers)
+
+    def is_up(self) -> bool:
+        try:
+            return self.control("GET", "/healthz").status == 200
+        except OSError:
+            return False
+
+    def make_devices(self, key: str, count: int) -> list[dict[str, Any]]:
+        """So many subscriptions (`PushSubscription.toJSON()`) that report nothing back."""
+        wanted = {"applicationServerKey": key, "count": count, "reports": False}
+        answer = self.control("POST", "/devices", wanted)
+        assert answer.status == 201, answer.body
+        found: list[dict[str, Any]] = answer.json()["devices"]
+        return found
+
+    def misbehave(self, *rules: Rule) -> None:
+        """Put rules before those in force, which keep what is left of them."""
+        in_force = self.control("GET", "/misbehave").json()["rules"]
+        self.replace([*rules, *in_force])
+
+    def replace(self, rules: list[Rule]) -> None:
+        answer = self.control("PUT", "/misbehave", {"rules": rules})
+        assert answer.status == 200, answer.body
+
+    def answers_lost(self) -> int:
+        """Requests since its start whose sender can't know what became of them."""
+        counters = self.control("GET", "/counters").json()
+        return sum(counters.get(name, 0) for name in LOSING)
+
+    def accepted(self) -> int:
+        """How many lines the log has."""
+        with (self.data / "accepted.jsonl").open("rb") as log:
+            log.seek(self._offset)
+            new = log.read()
+        whole = new.rfind(b"\n") + 1
+        self._lines += new.count(b"\n", 0, whole)
+        self._offset += whole
+        return self._lines
+
+    def log(self, since: int) -> list[str]:
+        """The tokens of whom it accepted a message for, after the first `since`."""
+        with (self.data / "accepted.jsonl").open("rb") as log:
+            lines = log.read().splitlines()[since:]
+        return [str(json.loads(line)["token"]) for line in lines]

@@ -1,0 +1,138 @@
+"""A sender is killed at every step that it makes, and the books and the log are compared.
+
+Three designs that are known to be wrong go through the same mill: that it finds them is what makes
+its silence about ours worth something.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models import F
+from pytest_django import Settings
+
+from accounts.models import Site
+from campaigns import ledger, starting
+from campaigns.models import Batch, Delivery, Run, Trial
+from subscribers.models import Subscription
+from tests.campaigns.engine import check_books
+from tests.chaos import checker, designs
+from tests.chaos.points import NEVER, Design, FailingPoint, Life, Point, evidence, struck_at
+from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # A child of a process with threads: it uses none of them.
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+DEVICES = ("a", "gone", "lost", "b", "busy", "left", "c")
+FAR_TOO_MANY = 2_000
+State = Delivery.State
+
+
+@pytest.fixture
+def site(settings: Settings) -> Site:
+    """Two batches, each of two windows; two windows may be in flight."""
+    settings.SEND_BATCH, settings.SEND_WINDOW, settings.SEND_IN_FLIGHT = 4, 2, 4
+    site = make_site()
+    for name in DEVICES:
+        make_subscription(site, endpoint=f"{PUSH_ORIGIN}/wpush/v2/{name}")
+    return site
+
+
+class Mill:
+    """Runs of one design, each struck at another step."""
+
+    def __init__(self, site: Site, design: Design, log: Path, **campaign: Any) -> None:
+        self.site = site
+        self.design = design
+        self.log = log
+        self.campaign = campaign
+        self.steps = 0
+
+    def run(self, point: Point) -> tuple[Run, Life]:
+        Subscription.objects.update(state=Subscription.State.ACTIVE)
+        run = starting.start(make_campaign(self.site, **self.campaign))
+        # The push service is known: several windows may be in flight at once.
+        key = self.site.vapid_keys.get()
+        Trial.objects.create(
+            run=run, vapid_key=key, origin=PUSH_ORIGIN, state=Trial.State.PASSED, answered=200
+        )
+        life = struck_at(run, self.design, self.log, point)
+        run.refresh_from_db()
+        return run, life
+
+    def violations(self, point: Point) -> tuple[list[checker.Violation], bool]:
+        """What is wrong after a strike, and whether there was one."""
+        run, life = self.run(point)
+        return checker.check(evidence(run, self.log, struck=life.struck)), life.struck
+
+    def everywhere(self, kind: type[Point], stride: int = 1) -> Iterable[checker.Violation]:
+        """Strike at one step after the other until there are no more."""
+        for fatal in range(1, FAR_TOO_MANY, stride):
+            found, struck = self.violations(kind(fatal))
+            for violation in found:
+                yield checker.Violation(violation.invariant, f"step {fatal}: {violation.text}")
+            self.steps += struck
+            if not struck:
+                return
+        raise AssertionError("there is no end to the steps")
+
+
+def test_whenever_a_sender_is_killed(site: Site, tmp_path: Path) -> None:
+    mill = Mill(site, designs.engine, tmp_path / "log")
+    assert list(mill.everywhere(Point)) == []
+    assert mill.steps > 50, "these were not all steps"
+    check_books(Run.objects.latest("pk"))
+    ends = Delivery.objects.filter(run_id=Run.objects.latest("pk").pk)
+    assert ends.filter(state=State.ACCEPTED).count() == 4, (
+        "undisturbed, only what was meant to fail"
+    )
+
+
+def test_whenever_a_commit_fails(site: Site, tmp_path: Path) -> None:
+    """Before it reached the database, or after: then only its answer is lost."""
+    mill = Mill(site, designs.engine, tmp_path / "log")
+    assert list(mill.everywhere(FailingPoint)) == []
+    assert Batch.objects.filter(recoveries__gt=0).exists() or mill.steps == 0
+
+
+def test_whenever_the_sender_of_a_throttled_run_is_killed(site: Site, tmp_path: Path) -> None:
+    mill = Mill(site, designs.engine, tmp_path / "log", throttle=60_000)
+    assert list(mill.everywhere(Point, stride=5)) == []
+
+
+WRONG = [
+    (designs.cursor_before_send, {"I3"}),
+    (designs.send_then_mark, {"I1"}),
+]
+
+
+@pytest.mark.parametrize(("design", "broken"), WRONG)
+def test_a_wrong_design_is_caught(
+    site: Site, tmp_path: Path, design: Design, broken: set[str]
+) -> None:
+    mill = Mill(site, design, tmp_path / "log")
+    assert mill.violations(Point(NEVER))[0] == [], "undisturbed, it is right"
+    assert {violation.invariant for violation in some(mill.everywhere(Point, stride=3))} == broken
+
+
+def test_a_ledger_that_sends_orphans_again_is_caught(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan_again(lease: Any) -> int:
+        ledger.rows(lease, State.SENDING).update(state=State.PLANNED, attempts=F("attempts") - 1)
+        return 0
+
+    monkeypatch.setattr(ledger, "orphans_to_unknown", plan_again)
+    mill = Mill(site, designs.engine, tmp_path / "log")
+    assert mill.violations(Point(NEVER))[0] == [], "undisturbed, it is right"
+    assert {violation.invariant for violation in some(mill.everywhere(Point, stride=4))} == {"I1"}
+
+
+def some(found: Iterable[checker.Violation]) -> list[checker.Violation]:
+    """Enough to know which invariant it is that breaks."""
+    return list(islice(found, 5))
