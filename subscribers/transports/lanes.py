@@ -38,12 +38,11 @@ DEFAULT_CLOSED = 60.0  # seconds, for a refusal that named none
 FAILED_CLOSED = 30.0  # seconds, for an origin that does not answer; doubles until it does
 MAX_FAILED_CLOSED = 600.0
 MAX_AHEAD = 3600.0  # seconds: nothing waits longer for an origin
-LOST_LATENCY = 10.0  # seconds that a request without an answer counts
+LOST_LATENCY = 10.0  # seconds that a request which timed out counts
 SLOW = 2.0  # seconds: an origin of this latency, or silent for so long, is slow
 
-_FAILURES = frozenset(
-    {"timeout_after_request", "reset_after_request", "connect", "connect_timeout", "dns", "tls"}
-)
+_TIMED_OUT = frozenset({"timeout_after_request", "connect_timeout"})
+_FAILURES = _TIMED_OUT | {"reset_after_request", "connect", "dns", "tls"}
 
 
 class Answer(Enum):
@@ -145,9 +144,7 @@ class Lane:
         if answer is None:
             return
         self.heard_at = now
-        latency = outcome.latency
-        if latency is None and answer is Answer.FAILED:
-            latency = LOST_LATENCY
+        latency = LOST_LATENCY if outcome.reason in _TIMED_OUT else outcome.latency
         if latency is not None:
             self._latencies.append(latency)
         if answer is Answer.GOOD:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from subscribers.transports.client import PushClient
+from subscribers.transports.gates import Gates
 
+from .gating import Clock
 from .servers import make_certificate
 
 
@@ -38,3 +40,13 @@ def hasty_client(certificate: tuple[str, ssl.SSLContext]) -> Iterator[PushClient
     push_client = PushClient(timeout=0.4, connect_timeout=0.3, ca_file=certificate[0])
     yield push_client
     push_client.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def gates(clock: Clock) -> Gates:
+    return Gates(most_in_flight=500, clock=clock)
