@@ -7,6 +7,7 @@ name resolves to is checked when the connection is opened (`client.py`).
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +20,9 @@ WNS_SUFFIX = ".notify.windows.com"
 PUSH_SUFFIXES = (MOZILLA_SUFFIX, APPLE_SUFFIX, WNS_SUFFIX)
 REMOVED_HOST = "permanently-removed.invalid"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_URL_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset('"<>\\^`{}')
+_URL_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z|~]*")
+_START = re.compile(r"https?://[^/?]*", re.IGNORECASE | re.ASCII)
+_FEW = 1024  # origins that are remembered; there are few, unless somebody makes them up
 _LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 _BLOCKED_V4 = (
@@ -93,22 +96,19 @@ def check_endpoint(url: str, *, extra_origins: frozenset[str]) -> str:
 
 def examine_endpoint(url: str, *, extra_origins: frozenset[str]) -> tuple[str, Origin]:
     """As `check_endpoint`, and where the endpoint is."""
-    parts = _split(url)
-    name = _origin(parts)
-    added = name in _normal_origins(extra_origins)
-    if not added:
-        _check_public(parts)
-    if len(parts.path) < 2:
+    start, rest = _halves(url)
+    origin = _known_origin(start, extra_origins)
+    path, _, query = rest.partition("?")
+    if len(path) < 2:
         raise EndpointRefused("path", "The endpoint has no path.")
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{name}{parts.path}{query}", Origin(name, parts.host, added)
+    return f"{origin.name}{path}?{query}" if query else f"{origin.name}{path}", origin
 
 
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` in lower case without a default port: the VAPID `aud` (RFC 8292
     section 2). Raises `EndpointRefused` for what is not an http(s) address.
     """
-    return _origin(_split(url))
+    return _name_of(_halves(url)[0])
 
 
 def blocked_address(ip: str) -> bool:
@@ -126,21 +126,41 @@ class _Parts(NamedTuple):
     scheme: str
     host: str
     port: int | None
-    path: str
-    query: str
 
 
-def _split(url: str) -> _Parts:
+def _halves(url: str) -> tuple[str, str]:
+    """Scheme and authority, of which there are few; and path with query, one for each browser."""
     if len(url) > MAX_URL:
         raise EndpointRefused("length", f"The endpoint is longer than {MAX_URL} characters.")
-    if not _URL_CHARACTERS.issuperset(url):
+    if not _URL_CHARACTERS.fullmatch(url):
         raise EndpointRefused(
             "characters", "The endpoint has characters that an address cannot have."
         )
     if "#" in url:
         raise EndpointRefused("fragment", "The endpoint has a fragment.")
+    start = _START.match(url)
+    # Without the start of an http(s) address, `_split` says what is wrong with the whole.
+    return (url[: start.end()], url[start.end() :]) if start else (url, "")
+
+
+@lru_cache(maxsize=_FEW)
+def _known_origin(start: str, extra_origins: frozenset[str]) -> Origin:
+    parts = _split(start)
+    name = _origin(parts)
+    added = name in _normal_origins(extra_origins)
+    if not added:
+        _check_public(parts)
+    return Origin(name, parts.host, added)
+
+
+@lru_cache(maxsize=_FEW)
+def _name_of(start: str) -> str:
+    return _origin(_split(start))
+
+
+def _split(start: str) -> _Parts:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(start)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise EndpointRefused("malformed", "The endpoint is not an address.") from None
@@ -150,7 +170,7 @@ def _split(url: str) -> _Parts:
         raise EndpointRefused("userinfo", "The endpoint has a user name or password.")
     if not host or parts.netloc.endswith(":") or port == 0:
         raise EndpointRefused("malformed", "The endpoint is not an address.")
-    return _Parts(parts.scheme, host, port, parts.path, parts.query)
+    return _Parts(parts.scheme, host, port)
 
 
 def _origin(parts: _Parts) -> str:

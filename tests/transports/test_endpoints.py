@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,6 +158,21 @@ def test_extra_origins_open_nothing_else(url: str) -> None:
 )
 def test_origin_is_the_vapid_audience(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@given(
+    st.from_regex(r"https://[a-z0-9.]{1,9}\.push\.apple\.com(:443)?[/?][!-~]{0,40}", fullmatch=True)
+)
+def test_path_and_query_are_what_urlsplit_says(url: str) -> None:
+    """The standard library's reading, of which only what follows the origin is done by hand."""
+    try:
+        accepted, origin = examine_endpoint(url, extra_origins=NONE)
+    except EndpointRefused:
+        return
+    theirs, parts = urlsplit(url), urlsplit(accepted)
+    assert (parts.path, parts.query) == (theirs.path, theirs.query)
+    assert origin.host == theirs.hostname == parts.hostname
+    assert accepted.startswith(f"{origin.name}/")
 
 
 @given(st.text() | st.text().map(lambda rest: f"https://{rest}.push.apple.com/a"))
