@@ -48,8 +48,8 @@ class Endpoint:
 class Message:
     """One rendered message.
 
-    `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or at most 32 base64url
-    characters (RFC 8030 section 5.4).
+    `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or exactly 32 base64url
+    characters (RFC 8030 section 5.4 allows fewer).
     """
 
     payload: bytes = field(repr=False)

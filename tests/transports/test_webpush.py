@@ -7,6 +7,8 @@ from unittest import mock
 import http_ece
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from subscribers.transports.endpoints import EndpointRefused
 from subscribers.transports.keys import (
@@ -17,7 +19,13 @@ from subscribers.transports.keys import (
     public_point,
 )
 from subscribers.transports.messages import Endpoint, Message, Urgency
-from subscribers.transports.webpush import BadMessage, PayloadTooLarge, encrypt, request_for
+from subscribers.transports.webpush import (
+    BadMessage,
+    PayloadTooLarge,
+    encrypt,
+    request_for,
+    sealed,
+)
 
 BROWSER = ec.generate_private_key(ec.SECP256R1())
 P256DH = public_point(BROWSER)
@@ -75,6 +83,22 @@ def test_a_browser_can_read_it_and_it_is_one_record(size: int) -> None:
     assert decrypt(body) == payload
 
 
+@given(
+    payload=st.binary(min_size=1, max_size=3993),
+    auth=st.binary(min_size=16, max_size=16),
+    salt=st.binary(min_size=16, max_size=16),
+)
+def test_with_the_same_key_and_salt_the_reference_makes_the_same_bytes(
+    payload: bytes, auth: bytes, salt: bytes
+) -> None:
+    """`http_ece` is what pywebpush encrypts with, and has been read by every browser."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    theirs = http_ece.encrypt(
+        payload, salt=salt, private_key=key, dh=P256DH, auth_secret=auth, version="aes128gcm"
+    )
+    assert sealed(payload, P256DH, auth, key=key, salt=salt) == theirs
+
+
 def test_one_byte_too_many_is_refused_before_anything_else() -> None:
     with pytest.raises(PayloadTooLarge) as refused:
         encrypt(bytes(3994), b"no key", b"no secret")
@@ -105,8 +129,9 @@ def test_bad_keys_are_refused(p256dh: bytes, auth: bytes, field: str) -> None:
 
 
 def test_every_body_has_its_own_key_and_salt() -> None:
-    bodies = {encrypt(b"same", P256DH, AUTH)[:86] for _ in range(20)}
-    assert len(bodies) == 20
+    bodies = [encrypt(b"same", P256DH, AUTH) for _ in range(20)]
+    for part in (slice(0, 16), slice(21, 86), slice(86, None)):
+        assert len({body[part] for body in bodies}) == 20
 
 
 def test_the_request() -> None:
@@ -152,7 +177,15 @@ def test_sends_to_several_services_do_not_mix() -> None:
 
 @pytest.mark.parametrize(
     ("ttl", "topic", "code"),
-    [(-1, "", "ttl"), (1, "a" * 33, "topic"), (1, "a b", "topic"), (1, "a\r\nX: y", "topic")],
+    [
+        (-1, "", "ttl"),
+        (1, "a" * 31, "topic"),
+        (1, "a" * 33, "topic"),
+        (1, "a" * 31 + "=", "topic"),
+        (1, "a" * 31 + "é", "topic"),
+        (1, "a" * 32 + "\n", "topic"),
+        (1, "a" * 26 + "\r\nX: y", "topic"),
+    ],
 )
 def test_bad_messages_are_refused(ttl: int, topic: str, code: str) -> None:
     message = Message(b"x", ttl=ttl, urgency=Urgency.NORMAL, topic=topic)
