@@ -27,6 +27,9 @@ from .messages import Outcome, OutcomeKind, Request
 MAX_IN_FLIGHT = 500
 # Before an origin has answered by HTTP/2, one request needs one connection.
 HTTP1_IN_FLIGHT = 24
+# Streams of one HTTP/2 connection: hundreds in flight spread over several, which push services
+# answer faster than one, and a connection that is lost costs fewer of them.
+_STREAMS = 64
 _MAX_CONNECTIONS = 64
 _LONGEST_WAIT = 1.0
 _REMOVED = "removed"
@@ -174,17 +177,6 @@ class PushClient:
                 tickets.append(flight.row.ticket)
         return tickets
 
-    def send_many(
-        self, requests: Sequence[Request], *, extra_origins: frozenset[str]
-    ) -> list[Outcome]:
-        """One outcome for each request, in their order."""
-        for ticket, request in enumerate(requests):
-            self.start(ticket, request, extra_origins=extra_origins)
-        outcomes: dict[int, Outcome] = {}
-        while self.pending:
-            outcomes.update(self.step(_LONGEST_WAIT))
-        return [outcomes[ticket] for ticket in range(len(requests))]
-
     def close(self) -> None:
         """Close all connections and forget what is pending. The client can be used again."""
         self._leave_to_parent()
@@ -254,6 +246,7 @@ class PushClient:
             self._multi = pycurl.CurlMulti()
             self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, HTTP1_IN_FLIGHT)
+            self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, _STREAMS)
             self._multi.setopt(pycurl.M_MAXCONNECTS, _MAX_CONNECTIONS)
         return self._multi
 
@@ -275,7 +268,7 @@ class PushClient:
             logger.exception("An answer of a push service could not be understood")
             outcome = exchange.without_answer(error)
         self._ended.append((row.ticket, outcome))
-        if exchange.speaks_http2():
+        if row.origin not in self._http2_origins and exchange.speaks_http2():
             self._http2_origins.add(row.origin)
         multi.remove_handle(curl)
         self._land(curl)

@@ -30,6 +30,8 @@ RETRY_SECONDS = 10.0
 REFUSED_STREAM_SECONDS = 1.0
 _IDLE_SECONDS = 60  # connections idle for longer are closed rather than reused
 _USER_AGENT = "Beckon"
+# Names without a value: never wait for 100 Continue, and no "Accept: */*".
+_NOT_SENT = ["Expect:", "Accept:"]
 # What curl (lib/http2.c) says when a stream was reset with REFUSED_STREAM. Where another version
 # words it otherwise, the outcome is the careful one, UNKNOWN.
 _REFUSED_STREAM = re.compile(rb"HTTP/2 stream \d+ refused by server")
@@ -84,6 +86,8 @@ class Exchange:
     ) -> None:
         self.curl: Final = pycurl.Curl()
         self._connections = connections
+        self._secure: bool | None = None  # as set on the handle
+        self._notes: list[bytes] = []
         self._reset(_NOTHING, host="", guarded=True)
         self._set_constants(limits)
         if ca_file is not None:
@@ -97,11 +101,11 @@ class Exchange:
         self._guarded = guarded
         self._handed_over = 0
         self._header_lines: list[bytes] = []
-        self._header_bytes = 0
+        self._header_room = MAX_HEADERS
         self._body = bytearray()
         self._blocked = False
         self._opened = False
-        self._stream_refused = False
+        self._notes.clear()
 
     def _set_constants(self, limits: Limits) -> None:
         set_option = self.curl.setopt
@@ -125,8 +129,11 @@ class Exchange:
         set_option(pycurl.WRITEFUNCTION, self._take_body)
         set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         set_option(pycurl.SOCKOPTFUNCTION, self._note_socket)
-        # Only curl's own words tell a refused stream from a lost connection.
-        set_option(pycurl.DEBUGFUNCTION, self._take_note)
+        # Only curl's own words tell a refused stream from a lost connection. There are dozens for
+        # each request, nearly always for nothing, so no Python runs for them: `insert` takes what
+        # curl calls with, a small number and the text, and their order in the list is all the same.
+        # It lists answers as well; a push service that says this itself is taken at its word.
+        set_option(pycurl.DEBUGFUNCTION, self._notes.insert)
 
     def prepare(self, request: Request, *, host: str, guarded: bool) -> None:
         """Load `request`. `guarded`: connect to public addresses only."""
@@ -135,16 +142,22 @@ class Exchange:
             raise ValueError("A push needs a body.")
         self._reset(request, host=host, guarded=guarded)
         secure = request.url.startswith("https:")
+        if secure is not self._secure:
+            self._set_scheme(secure)
         set_option = self.curl.setopt
         set_option(pycurl.URL, request.url)
+        headers = [f"{name}: {value}" for name, value in request.headers]
+        set_option(pycurl.HTTPHEADER, headers + _NOT_SENT)
+        set_option(pycurl.POSTFIELDSIZE, len(request.body))
+
+    def _set_scheme(self, secure: bool) -> None:
+        self._secure = None  # until all of it is set
+        set_option = self.curl.setopt
         set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS if secure else pycurl.PROTO_HTTP)
         version = pycurl.CURL_HTTP_VERSION_2TLS if secure else pycurl.CURL_HTTP_VERSION_1_1
         set_option(pycurl.HTTP_VERSION, version)
         set_option(pycurl.VERBOSE, int(secure))
-        # "Expect:" without a value: never wait for 100 Continue.
-        headers = [f"{name}: {value}" for name, value in request.headers]
-        set_option(pycurl.HTTPHEADER, [*headers, "Expect:"])
-        set_option(pycurl.POSTFIELDSIZE, len(request.body))
+        self._secure = secure
 
     def speaks_http2(self) -> bool:
         """Whether the last answer came by HTTP/2."""
@@ -166,7 +179,7 @@ class Exchange:
             # An answer counts from its status line on, whatever broke while reading the rest.
             answer = classify(self._host, status, self._headers(), bytes(self._body))
             return replace(answer, latency=self.curl.getinfo(pycurl.TOTAL_TIME))
-        if self._stream_refused:
+        if any(map(_REFUSED_STREAM.match, self._notes)):
             return _retry("refused_stream", REFUSED_STREAM_SECONDS)
         return self.without_answer(error)
 
@@ -189,12 +202,15 @@ class Exchange:
         return _retry("connect", RETRY_SECONDS)
 
     def _headers(self) -> dict[str, str]:
+        """Those of the last status line; of a name that comes again, the first."""
         headers: dict[str, str] = {}
-        for line in self._header_lines:
-            name, separator, value = line.partition(b":")
-            if separator:
-                key = name.strip().lower().decode("latin-1")
-                headers.setdefault(key, value.strip().decode("latin-1"))
+        for line in b"".join(self._header_lines).decode("latin-1").split("\n"):
+            if line.startswith("HTTP/"):
+                headers.clear()
+                continue
+            name, colon, value = line.partition(":")
+            if colon:
+                headers.setdefault(name.strip().lower(), value.strip())
         return headers
 
     # What curl calls. An exception in here would be printed and lost, so there are none to raise.
@@ -203,19 +219,17 @@ class Exchange:
         start = self._handed_over
         if start == 0:
             # A refusal before this was of a stream without its body; curl has opened another.
-            self._stream_refused = False
+            self._notes.clear()
         chunk = self._request.body[start : start + size]
         self._handed_over = start + len(chunk)
         return chunk
 
-    def _take_header(self, line: bytes) -> int:
-        if line.startswith(b"HTTP/"):
-            self._header_lines.clear()
-        self._header_bytes += len(line)
-        if self._header_bytes > MAX_HEADERS:
+    def _take_header(self, line: bytes) -> int | None:
+        self._header_room -= len(line)
+        if self._header_room < 0:
             return -1
         self._header_lines.append(line)
-        return len(line)
+        return None  # as good as its length
 
     def _take_body(self, chunk: bytes) -> int:
         room = MAX_BODY - len(self._body)
@@ -235,10 +249,6 @@ class Exchange:
     def _note_socket(self, descriptor: int, purpose: int) -> int:
         self._connections.add(descriptor)
         return int(pycurl.SOCKOPT_OK)
-
-    def _take_note(self, kind: int, text: bytes) -> None:
-        if kind == pycurl.INFOTYPE_TEXT and _REFUSED_STREAM.match(text):
-            self._stream_refused = True
 
 
 def _refuse_rewind(offset: int, origin: int) -> int:

@@ -38,7 +38,6 @@ def test_the_request_on_the_wire(client: PushClient) -> None:
     lines = head.decode().split("\r\n")
     assert lines[0] == "POST /d/0 HTTP/1.1"
     assert sorted(lines[1:]) == [
-        "Accept: */*",
         "Content-Length: 300",
         "Content-Type: application/x-www-form-urlencoded",
         f"Host: 127.0.0.1:{server.port}",
