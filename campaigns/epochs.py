@@ -311,6 +311,7 @@ class Standing:
 
     age: float | None
     stopped_at: datetime | None
+    stopped: int
     sign: str
 
 
@@ -320,5 +321,6 @@ def standing() -> Standing:
     return Standing(
         age=found.row.age if found.row else None,
         stopped_at=last.at if last else None,
+        stopped=last.detail.get("stopped", 0) if last else 0,
         sign=last.target if last else "",
     )

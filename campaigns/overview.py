@@ -34,8 +34,8 @@ TICKER_KEY = "beckon:ticker"
 TICKER_SECONDS = 60
 # A batch that is due waits this long before the page calls it slow.
 SLOW_SECONDS = 60
-# A worker says that it lives at least this often (rq's own default is shorter).
-WORKER_SECONDS = 480
+# A worker says that it lives far more often (config's worker command).
+WORKER_SECONDS = 120
 
 LEFT = (Action.UNSUBSCRIBED, Action.DENIED, Action.REMOVED)
 CAUSES: dict[str, Promise] = {

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
 from accounts.session_store import SessionStore
-from campaigns import epochs, finishing, jobs, leading, overview, starting, watching
+from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
 
 TICK_SECONDS: Final = 1.0
 SWEEP_EVERY: Final = 15  # ticks
@@ -72,12 +72,13 @@ class Ticker:
         cache.set(overview.TICKER_KEY, self.heartbeat(now), overview.TICKER_SECONDS)
 
     def heartbeat(self, now: datetime) -> str:
-        """What the pages are told, as JSON. See overview.Heartbeat."""
+        """What the pages are told, as JSON. See vitals.Beat."""
         said = {
             "at": now.isoformat(),
             "machine": socket.gethostname(),
             "swept_at": self.swept_at and self.swept_at.isoformat(),
             "file": epochs.trouble(),
+            "clock": checkups.difference(),
         }
         return json.dumps(said)
 

@@ -43,6 +43,11 @@ ROUTES: dict[str, Page | Api] = {
     "healthz": Page(get=PUBLIC),
     "demo_site": Page(post=INSTALLER),
     "samples": Page(post=ADMIN),
+    # Over all sites, so not for everybody.
+    "health": Page(get=ADMIN),
+    "health_live": Page(get=ADMIN),
+    "health_minutes": Page(get=ADMIN),
+    "health_file": Page(get=ADMIN),
     # Visitors' browsers.
     "push_config": Page(get=PUBLIC),
     "push_subscriptions": Page(post=PUBLIC),

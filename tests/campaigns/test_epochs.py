@@ -258,7 +258,7 @@ def test_of_several_that_notice_one_stops_everything(half_way: Run) -> None:
 
 
 def test_what_is_known_is_told(var_dir: Path) -> None:
-    assert epochs.standing() == epochs.Standing(None, None, "")
+    assert epochs.standing() == epochs.Standing(None, None, 0, "")
     epochs.look()
     go_back()
     epochs.look()
