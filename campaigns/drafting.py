@@ -306,11 +306,16 @@ def _must_fit(message: Message, site: Site) -> None:
         )
 
 
-def _must_be_complete(message: Message, why: str) -> None:
-    """What goes out as it stands may not be emptied."""
-    needed = {
+def needed(why: str) -> dict[str, str]:
+    """The fields without which nothing goes out, each with its sentence."""
+    return {
         "title": _("%(why)s It needs a title.") % {"why": why},
         "url": _("%(why)s It needs an address to open.") % {"why": why},
     }
-    if missing := {name: text for name, text in needed.items() if not getattr(message, name)}:
-        raise ValidationError(missing)
+
+
+def _must_be_complete(message: Message, why: str) -> None:
+    """What goes out as it stands may not be emptied."""
+    empty = {name: text for name, text in needed(why).items() if not getattr(message, name)}
+    if empty:
+        raise ValidationError(empty)

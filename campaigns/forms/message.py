@@ -271,6 +271,12 @@ class RevisionForm(MessageForm):
     def layout(self) -> Layout:
         return Layout(*self.parts())
 
+    def clean(self) -> None:
+        super().clean()
+        for name, sentence in drafting.needed(_("It is going out.")).items():
+            if name not in self.errors and not self.cleaned_data.get(name):
+                self.add_error(name, sentence)
+
 
 UTM = ("utm_source", "utm_medium", "utm_campaign")
 PLAIN = ("title", "body", "url", "icon", "image", "badge", *UTM)

@@ -62,6 +62,7 @@ def use(request: SiteRequest, form: RevisionForm, seen: str) -> Message | None:
         form.add_refusal(error.message_dict)
     except Refused as refusal:
         form.add_error(None, refusal.sentence)
+        form.campaign.refresh_from_db(fields=["state"])
     return None
 
 

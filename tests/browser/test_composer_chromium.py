@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, Site, User
-from campaigns import drafting, payload, readiness
+from campaigns import drafting, payload, planning, readiness, starting
 from campaigns.models import Campaign, Message, Run
 from subscribers.models import TestDevice
 from tests.browser.axe import AXE, RULES, RUN_AXE
@@ -373,6 +373,54 @@ def test_every_step_is_accessible_and_not_wider_than_the_screen(
     page.locator("[data-test] >> visible=true").first.click()
     expect(page.locator("#test-dialog")).to_contain_text("None of your devices")
     check(page, width, "dialog")
+
+
+def test_what_is_going_out_saves_nothing_by_itself(
+    page: Page, site: Site, live_server: LiveServer
+) -> None:
+    campaign = make_campaign(site)
+    planning.plan(starting.start(campaign).pk)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.clock.install()
+    page.goto(address(live_server, campaign, "revise"))
+    page.get_by_label("Title", exact=True).fill("Down at 30")
+    page.get_by_label("Text", exact=True).fill("Half a sen")
+    page.get_by_label("Opens", exact=True).focus()
+    for system in ("android", "windows", "macos", "ios"):
+        card = page.locator(f"[data-system={system}]")
+        expect(card.locator("[data-show=title]")).to_have_text("Down at 30")
+    expect(page.locator("[data-payload-size]")).to_contain_text("of 2,600 bytes")
+    # Longer than a draft waits before it saves itself, and again where that failed.
+    page.clock.fast_forward(10_000)
+    assert "POST" not in sent
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        check(page, width, f"revise at {width}")
+    page.get_by_role("link", name="Change nothing").filter(visible=True).click()
+    page.wait_for_url(f"**/{campaign.pk}/")
+    assert Message.objects.count() == 1
+    page.go_back()
+    page.get_by_label("Title", exact=True).fill("Down at 30 %")
+    page.get_by_role("button", name="Use it for the rest").filter(visible=True).click()
+    page.wait_for_url(f"**/{campaign.pk}/")
+    expect(page.get_by_text("Version 2 goes to the rest from now on.")).to_be_visible()
+    assert Run.objects.get().message.title == "Down at 30 %"
+
+
+def test_the_meaning_of_a_speed_follows_as_one_types(
+    page: Page, site: Site, live_server: LiveServer
+) -> None:
+    campaign = make_campaign(site)
+    page.goto(address(live_server, campaign, "schedule"))
+    page.get_by_label("Send at most").fill("6")
+    expect(page.locator("#means")).to_contain_text("At most 6 a minute: 5 devices take about 50 s")
+    page.get_by_label("Send at most").fill("5")
+    expect(page.locator("#means")).to_contain_text("Write a number from 6 to 6,000,000")
+    page.get_by_label("Send at most").fill("1,000")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("At most 1,000 a minute")).to_be_visible()
+    assert Campaign.objects.get().throttle == 1_000
 
 
 def check(page: Page, width: int, where: str) -> None:

@@ -167,6 +167,7 @@ def test_the_button_uses_it_for_the_rest(site: Site, bob: Client) -> None:
     [
         ({"title": ""}, "It is going out. It needs a title."),
         ({"url": "nowhere"}, "begins with https://"),
+        ({"url": ""}, "It is going out. It needs an address to open."),
         ({"seen": "2"}, "Somebody else changed the message meanwhile"),
         ({"seen": ""}, "Somebody else changed the message meanwhile"),
         ({"seen": "9" * 5_000}, "Somebody else changed the message meanwhile"),
