@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from unittest import mock
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +22,7 @@ from subscribers.transports.keys import (
     generate_vapid,
     public_point,
 )
-from subscribers.transports.webpush import encrypt
+from subscribers.transports.webpush import encrypt, sealed
 
 from .receiver import content_keys, decode, decrypt, receive, take_apart, web_push_keys
 
@@ -102,18 +101,9 @@ def test_the_keys_of_the_example_are_pairs() -> None:
 
 
 def test_rfc_8291_section_5_is_what_we_send() -> None:
-    assert encrypted(PLAIN, BROWSER_POINT, AUTH) == BODY
+    assert sealed(PLAIN, BROWSER_POINT, AUTH, key=SENDER, salt=SALT) == BODY
     assert BODY == HEADER + CIPHERTEXT
     assert receive(BODY, BROWSER, BROWSER_POINT, AUTH) == PLAIN
-
-
-def encrypted(payload: bytes, p256dh: bytes, auth: bytes) -> bytes:
-    """Our function, with the key and the salt of the example in place of fresh ones."""
-    with (
-        mock.patch.object(ec, "generate_private_key", return_value=SENDER),
-        mock.patch.object(os, "urandom", return_value=SALT),
-    ):
-        return encrypt(payload, p256dh, auth)
 
 
 def test_rfc_8291_appendix_a() -> None:
@@ -123,7 +113,7 @@ def test_rfc_8291_appendix_a() -> None:
     other = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), BROWSER_POINT)
     assert SENDER.exchange(ec.ECDH(), other) == ECDH_SECRET
     assert content_keys(SALT, IKM) == (PRK, CEK, NONCE)
-    parts = take_apart(encrypted(PLAIN, BROWSER_POINT, AUTH))
+    parts = take_apart(sealed(PLAIN, BROWSER_POINT, AUTH, key=SENDER, salt=SALT))
     assert parts == (SALT, 4096, SENDER_POINT, CIPHERTEXT)
 
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64decode
-from unittest import mock
 
 import http_ece
 import pytest
@@ -43,36 +41,6 @@ def decrypt(body: bytes) -> bytes:
         body, private_key=BROWSER, auth_secret=AUTH, version="aes128gcm"
     )
     return plain
-
-
-def decode(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def test_rfc_8291_section_5() -> None:
-    """The complete message of the RFC, byte for byte."""
-    sender = ec.derive_private_key(
-        int.from_bytes(decode("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"), "big"),
-        ec.SECP256R1(),
-    )
-    salt = decode("DGv6ra1nlYgDCS1FRnbzlw")
-    with (
-        mock.patch.object(ec, "generate_private_key", return_value=sender),
-        mock.patch.object(os, "urandom", return_value=salt),
-    ):
-        body = encrypt(
-            b"When I grow up, I want to be a watermelon",
-            decode(
-                "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcx"
-                "aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
-            ),
-            decode("BTBZMqHH6r4Tts7J_aSIgg"),
-        )
-    assert body == decode(
-        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27ml"
-        "mlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPT"
-        "pK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-    )
 
 
 @pytest.mark.parametrize("size", [1, 2600, 3993])
