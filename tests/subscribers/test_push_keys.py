@@ -53,6 +53,7 @@ def test_another_sites_keys_are_out_of_reach(site: Site, admin: Client) -> None:
     foreign = vapid.current(make_site(name="Other"))
     for act in ("replace", "delete"):
         assert admin.post(url(site, f"{foreign.pk}/{act}/")).status_code == 404
+        assert admin.post(url(site, f"{10**30}/{act}/")).status_code == 404
     foreign.refresh_from_db()
     assert foreign.retired_at is None
 
