@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import SiteRequest, member
 from accounts.bars import Part, in_order
 from accounts.models import Role
-from campaigns import overview, pace, summaries
+from campaigns import overview, pace, summaries, watching
 from campaigns.models import Campaign
 from campaigns.views import charts
 
@@ -29,6 +29,7 @@ def index(request: SiteRequest) -> HttpResponse:
         "nav": "overview",
         "now": now,
         "may_write": request.role.includes(Role.MARKETER),
+        "may_look": request.role.includes(Role.ADMIN),
         "reach": reach,
         "begun": begun,
         "health": overview.health(now),
@@ -63,7 +64,11 @@ def going(request: SiteRequest) -> dict[str, Any]:
     rows = summaries.of(overview.running(request.site))
     settled = {row.run.pk: row.settled for row in rows if row.running and row.run}
     measured = pace.measure(request.GET.get("samples", ""), timezone.now().timestamp(), settled)
-    lines = [(row, measured.words(row.run.pk, row.pending) if row.run else "") for row in rows]
+    stalls = watching.stalls([row.run for row in rows if row.run], timezone.now())
+    lines = []
+    for row in rows:
+        words = measured.words(row.run.pk, row.pending) if row.run else ""
+        lines.append((row, words, stalls.get(row.run.pk) if row.run else None))
     return {"rows": lines, "polls": bool(settled), "samples": measured.carry}
 
 

@@ -117,6 +117,22 @@ def test_page_of_a_site_that_sends(site: Site, bob: Client, address: str) -> Non
     assert b"data-live" not in part.content
 
 
+def test_what_does_not_move_says_why(site: Site, bob: Client, address: str) -> None:
+    came(site, 3)
+    planning.plan(starting.start(make_campaign(site)).pk)
+    assert "parked" not in text(bob.get(address))
+    Batch.objects.update(parked_at=timezone.now())
+    assert "1 batch is parked, as its sender failed" in text(bob.get(address))
+
+
+def test_admins_get_from_here_to_the_health_page(
+    site: Site, as_role: Callable[[Role], Client], bob: Client, address: str
+) -> None:
+    page = reverse("health", args=[site.pk])
+    assert page in as_role(Role.ADMIN).get(address).content.decode()
+    assert page not in bob.get(address).content.decode()
+
+
 def test_the_legend_names_what_the_bars_show(site: Site, bob: Client, address: str) -> None:
     came(site, 3)
     drive(starting.start(make_campaign(site)), FakeService())
@@ -147,10 +163,10 @@ def test_queries_do_not_grow(
         planning.plan(starting.start(make_campaign(site)).pk)
 
     # Session, person, membership, sites; reach, changes, snippet, started, count, batches due,
-    # running (3: campaigns, runs, sums), last (3), coming.
+    # running (4: campaigns, runs, sums, parked), last (3), coming.
     for _times in range(2):
         more()
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(18):
             bob.get(address)
 
 
