@@ -14,7 +14,6 @@ from campaigns.models import Batch, Delivery
 RECEIPT_DAYS = 35
 # A device may report before the answer of its push service is on record.
 SENT = (Delivery.State.SENDING, Delivery.State.ACCEPTED, Delivery.State.UNKNOWN)
-TO_BE_REPEATED = (Delivery.State.PLANNED, Delivery.State.UNKNOWN)
 
 
 class Receipt(StrEnum):
@@ -72,8 +71,9 @@ def _open(key: tokens.DeliveryKey, receipt: Receipt) -> QuerySet[Delivery]:
     # A browser may close a notification that was clicked, and report that too.
     unclicked = {"clicked_at": None} if receipt == Receipt.DISMISSED else {}
     sent = Q(state__in=SENT, sent_at__gt=timezone.now() - timedelta(days=RECEIPT_DAYS))
-    # What a person has sent again (campaigns.resending) has no time until that happens.
-    to_be_repeated = Q(state__in=TO_BE_REPEATED, resends__gt=0, sent_at=None)
+    # What is to be sent again (campaigns.resending) was sent before. It may have lost that time.
+    repeated = Q(state=Delivery.State.PLANNED) | Q(state=Delivery.State.UNKNOWN, sent_at=None)
+    to_be_repeated = Q(repeated, resends__gt=0)
     return Delivery.objects.filter(
         sent | to_be_repeated, **key._asdict(), **{f"{receipt}_at": None} | unclicked
     )

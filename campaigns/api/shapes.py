@@ -154,6 +154,8 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "status_code",
             "message_location",
             "attempts",
+            "resends",
+            "took_ms",
             "version",
             "not_before",
             "sent_at",

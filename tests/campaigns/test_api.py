@@ -130,6 +130,16 @@ def test_patch_changes_what_is_named_until_it_starts(site: Site, call: Call) -> 
     assert call("delete", path).status_code == 409
 
 
+def test_a_speed_is_set_before_it_starts(call: Call) -> None:
+    made = call("post", "", DRAFT | {"throttle": 6}).json()
+    assert made["throttle"] == 6
+    path = f"{made['id']}/"
+    assert call("patch", path, {"throttle": 6_000_000}).json()["throttle"] == 6_000_000
+    call("post", path + "start/", {"at": "2099-01-01T09:00"})
+    assert call("patch", path, {"throttle": None}).json()["throttle"] is None
+    assert call("get", path).json()["state"] == "scheduled"
+
+
 def test_scheduling_by_api(site: Site, call: Call) -> None:
     path = f"{call('post', '', DRAFT).json()['id']}/start/"
     for bad in (

@@ -197,6 +197,19 @@ def test_a_device_that_reports_before_its_second_turn_gets_nothing_again(site: S
     assert Run.objects.get().state == Run.State.FINISHED
 
 
+def test_a_device_that_reports_while_its_second_turn_waits_gets_nothing_again(site: Site) -> None:
+    """The push service asked to wait when it was sent again: that was no proof about the first."""
+    campaign, service = doubtful(site, "a")
+    run = Run.objects.get()
+    resending.resend(campaign, expected=1)
+    service.answers["a"] = senders.BUSY
+    send_on(run, service)
+    assert row_of("a").state == Delivery.State.PLANNED
+    assert receive(token_of(service, "a"), Receipt.DISPLAYED)
+    check_books(run)
+    assert row_of("a").state == Delivery.State.ACCEPTED
+
+
 def test_cancelling_leaves_what_was_to_be_sent_again_unknown(site: Site) -> None:
     campaign, service = doubtful(site, "a", "b")
     run = Run.objects.get()
