@@ -81,7 +81,7 @@ def main() -> None:
     print(f"request_for                {ours:7.0f} µs")
     print(f"webpush() without network  {theirs:7.0f} µs")
     print(f"ratio                      {theirs / ours:7.2f}")
-    assert theirs / ours > 1.2, "One request must cost less than webpush() does."
+    assert theirs / ours > 1.5, "One request must cost much less than webpush() does."
 
 
 if __name__ == "__main__":

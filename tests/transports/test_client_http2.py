@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import time
+from collections import Counter
 from collections.abc import Callable
 
 import h2.errors
@@ -17,11 +19,12 @@ from .servers import Server, Stream, http2
 ErrorCodes = h2.errors.ErrorCodes
 
 
+def request_to(server: Server, path: str) -> Request:
+    return Request(url=server.origin + path, headers=(("TTL", "60"),), body=b"x" * 300)
+
+
 def send(client: PushClient, server: Server, count: int = 1) -> list[Outcome]:
-    requests = [
-        Request(url=f"{server.origin}/{number}", headers=(("TTL", "60"),), body=b"x" * 300)
-        for number in range(count)
-    ]
+    requests = [request_to(server, f"/{number}") for number in range(count)]
     return send_all(client, requests, extra_origins=server.extra)
 
 
@@ -29,14 +32,39 @@ def kinds(outcomes: list[Outcome]) -> list[tuple[str, str]]:
     return [(str(outcome.kind), outcome.reason) for outcome in outcomes]
 
 
-def test_one_connection_carries_all(client: PushClient, http2_context: ssl.SSLContext) -> None:
+def test_few_connections_carry_all(client: PushClient, http2_context: ssl.SSLContext) -> None:
     with Server(http2(Stream.respond), tls=http2_context) as server:
         outcomes = send(client, server, 300) + send(client, server, 300)
     assert kinds(outcomes) == [("accepted", "201")] * 600
     assert [o.message_location for o in outcomes[:300]] == [f"/m/{n}" for n in range(300)]
     assert len(server.requests) == 600
-    # The second call may open more, as an origin known to speak HTTP/2 gets more at once.
-    assert server.visits <= 4
+    # The second time may open more, as an origin known to speak HTTP/2 gets more at once.
+    assert server.visits <= 6
+
+
+def test_hundreds_in_flight_spread_over_connections(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    """One connection would be one queue; and what is lost with a connection should be few."""
+    streams: Counter[int] = Counter()
+
+    def script(stream: Stream) -> None:
+        if stream.headers[":path"] == "/first":
+            stream.respond()
+        else:
+            streams[stream.visit.number] += 1
+
+    with Server(http2(script), tls=http2_context) as server:
+        client.start(0, request_to(server, "/first"), extra_origins=server.extra)
+        assert [outcome.reason for _ticket, outcome in client.step(10)] == ["201"]
+        for ticket in range(400):
+            client.start(ticket, request_to(server, f"/{ticket}"), extra_origins=server.extra)
+        give_up = time.monotonic() + 8
+        while streams.total() < 400:
+            assert time.monotonic() < give_up
+            assert client.step(0.05) == []
+    assert len(streams) >= 6
+    assert max(streams.values()) <= 64
 
 
 def on_second(act: Callable[[Stream], None]) -> Callable[[Stream], None]:
