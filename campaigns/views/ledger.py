@@ -31,11 +31,14 @@ MAX_REASON = 40
 def index(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     """A page of rows: the part for htmx, the whole report without a script."""
     campaign = campaign_of(request.site, campaign_id)
+    page = reverse("campaigns:report", args=[campaign.site_id, campaign.pk])
     if "HX-Request" not in request.headers:
-        page = reverse("campaigns:report", args=[campaign.site_id, campaign.pk])
         return redirect(f"{page}?{request.GET.urlencode()}#ledger")
     context = rows(request, campaign, starting.run_of(campaign))
-    return render(request, "campaigns/report_ledger.html", context)
+    answer = render(request, "campaigns/report_ledger.html", context)
+    if context["focus"]:  # a person has chosen: the address says what, to be sent to others
+        answer["HX-Replace-Url"] = f"{page}?{context['query']['all']}".rstrip("?")
+    return answer
 
 
 @member(Role.VIEWER)

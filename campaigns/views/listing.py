@@ -102,7 +102,10 @@ def running(request: SiteRequest, rows: list[Summary]) -> dict[str, Any]:
     return {
         "polls": True,
         "samples": measured.carry,
-        "lines": [(row, measured.left(row.run.pk, row.pending) if row.run else "") for row in rows],
+        "lines": [
+            (row, measured.left(row.run.pk, row.pending) if row.run and not row.planning else "")
+            for row in rows
+        ],
     }
 
 

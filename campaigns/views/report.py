@@ -40,6 +40,7 @@ from campaigns.summaries import Summary
 from campaigns.views import charts
 from campaigns.views.compose import campaign_of
 from campaigns.views.ledger import rows, whole
+from subscribers import consent
 
 State = Campaign.State
 FEW_BATCHES = 300
@@ -93,11 +94,11 @@ def figures(request: SiteRequest, campaign: Campaign) -> dict[str, Any]:
         "requests": sum(counts[name] for name in answers.COUNTED),
         "reasons": [(reasons.skipped(k), n) for k, n in counts["skipped_by_reason"].items()],
         "seconds": seconds,
-        "slowly": 20 if summary.running else 0,
+        "slowly": slowness(sums.batches) if summary.running else 0,
         "key": f"{campaign.state}-{seconds}",
         "now": now,
         "may_write": request.role.includes(Role.MARKETER),
-        "may_restore": request.role.includes(Role.ADMIN),
+        "may_restore": bool(run and lately(run, now)) and request.role.includes(Role.ADMIN),
         "version": run.message.version if run else drafting.message_of(campaign).version,
     }
     if campaign.state == State.SCHEDULED:
@@ -129,6 +130,11 @@ def engine(run: Run, sums: reports.Sums, summary: Summary, now: datetime) -> dic
     if summary.campaign.state == State.PAUSED and (stops := answers.stops(run)):
         context["stops"] = [(stop, restorable(run, stop.origin)) for stop in stops]
     return context
+
+
+def lately(run: Run, now: datetime) -> bool:
+    """Whether what the run marked gone can still be taken back."""
+    return (run.finished_at or now) > now - consent.RESTORABLE
 
 
 def restorable(run: Run, origin: str) -> int:
@@ -184,6 +190,11 @@ def cadence(summary: Summary, batches: int = 0) -> int:
     # Displays and clicks come in for a while.
     age = timezone.now() - summary.run.finished_at
     return 3 if age < timedelta(minutes=10) else 15 if age < timedelta(days=1) else 0
+
+
+def slowness(batches: int) -> int:
+    """Seconds between two readings of the ledger for the chart: a long one takes a second."""
+    return 20 if batches < FEW_BATCHES else 60
 
 
 def links(campaign: Campaign) -> dict[str, str]:

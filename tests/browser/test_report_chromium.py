@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Role, Site, User
 from campaigns import finishing, planning, starting
-from campaigns.models import Batch, Campaign, Run
+from campaigns.models import Batch, Campaign, Run, Trial
 from subscribers import consent
 from subscribers.models import ConsentRecord
 from tests.browser.axe import AXE, RULES, RUN_AXE
@@ -143,7 +143,7 @@ def test_report_finishes_before_one_s_eyes(
     expect(page).to_have_title("Goes now · Beckon")
     assert page.evaluate("window.mark") is True
     expect(page.get_by_text("Reading the ledger…")).to_have_count(0)
-    page.locator("#services").get_by_text("No push service has answered yet.").wait_for()
+    page.locator(".report-services").get_by_text("Not noted by service").wait_for()
 
 
 def test_speed_appears_after_some_seconds(
@@ -190,6 +190,103 @@ def test_unknown_leads_to_its_rows_and_the_filter_keeps_the_focus(
     page.locator("#ledger-clear").click()
     expect(rows).to_have_count(4)
     assert page.evaluate("window.mark") is True
+
+
+def test_reason_is_picked_from_those_that_occur(
+    page: Page, live_server: LiveServer, ended: Run
+) -> None:
+    page.goto(report(live_server, ended))
+    page.evaluate("window.mark = true")
+    page.locator("#ledger-reason").press("Enter")
+    menu = page.locator(".ledger-reasons")
+    menu.get_by_role("link", name="410: the device left").wait_for()
+    expect(menu.get_by_role("link")).to_have_count(4)
+    page.keyboard.press("ArrowDown")
+    menu.get_by_role("link", name="No answer after the request left").press("Enter")
+    rows = page.locator("#ledger tbody tr")
+    expect(rows).to_have_count(1)
+    assert page.url.endswith("?state=unknown&reason=timeout_after_request")
+    page.wait_for_function("document.activeElement.id === 'ledger-reason'")
+    page.locator("#ledger-clear-reason").click()
+    expect(page.locator("#ledger-clear-reason")).to_have_count(0)
+    page.wait_for_function("location.search === '?state=unknown'")
+    assert page.evaluate("window.mark") is True
+
+
+def test_search_of_the_ledger_keeps_the_focus_and_names_itself_in_the_address(
+    page: Page, live_server: LiveServer, ended: Run
+) -> None:
+    page.goto(report(live_server, ended))
+    page.evaluate("window.mark = true")
+    rows = page.locator("#ledger tbody tr")
+    name = rows.nth(2).locator(".name").inner_text().removeprefix("Visitor ")
+    page.locator("#ledger-search").fill(name)
+    page.locator("#ledger-search").press("Enter")
+    expect(rows).to_have_count(1)
+    page.wait_for_function("document.activeElement.id === 'ledger-search'")
+    assert page.url.endswith(f"?q={name}")
+    page.locator("#ledger-search").fill("nobody")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_text("Nothing for “nobody”.").wait_for()
+    page.get_by_role("link", name="Clear").click()
+    expect(rows).to_have_count(4)
+    page.wait_for_function("location.search === ''")
+    assert page.evaluate("window.mark") is True
+
+
+def test_batches_stay_open_while_they_change(
+    page: Page, live_server: LiveServer, running: Run
+) -> None:
+    page.goto(report(live_server, running))
+    page.locator("#batches-toggle").click()
+    rows = page.locator("#batches tbody tr")
+    expect(rows).to_contain_text("Next in line")
+    page.evaluate("window.mark = document.querySelector('#batches tbody tr')")
+    Batch.objects.filter(run=running).update(parked_at=timezone.now(), error="OSError: disk full")
+    expect(rows).to_contain_text("Parked at", timeout=12_000)
+    assert page.evaluate("window.mark.isConnected")
+    page.get_by_role("link", name="See why, and try again").click()
+    page.locator("#batches").get_by_role("button", name="Try again").click()
+    page.get_by_text("The batches are tried again.").wait_for()
+    assert Batch.objects.get(run=running).parked_at is None
+
+
+def test_unknown_is_sent_again_only_after_a_person_has_read_what_may_happen(
+    page: Page, live_server: LiveServer, ended: Run
+) -> None:
+    page.goto(report(live_server, ended))
+    page.get_by_role("button", name="send 1 again").press("Enter")
+    dialog = page.get_by_role("dialog", name="Send 1 unknown delivery again?")
+    expect(dialog).to_contain_text("No answer after the request left")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.textContent.includes('send 1 again')")
+    page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Send this 1 again").click()
+    page.get_by_text("1 delivery is sent again.").wait_for()
+    page.locator(".chip-running").wait_for()
+
+
+def test_speed_limit_is_set_while_it_runs(
+    page: Page, live_server: LiveServer, running: Run
+) -> None:
+    page.goto(report(live_server, running))
+    page.locator("summary[aria-label=More]").press("Enter")
+    page.get_by_role("button", name="Limit the speed").click()
+    page.get_by_label("Messages a minute").fill("1,000")
+    settle(running, 100)  # a look meanwhile leaves what is typed alone
+    page.locator(".equation").get_by_text("600").first.wait_for()
+    expect(page.get_by_label("Messages a minute")).to_have_value("1,000")
+    page.get_by_role("button", name="Set the limit").click()
+    page.locator(".meta").get_by_text("At most 1,000 a minute").wait_for()
+
+
+def ask(run: Run) -> None:
+    """The circuit breaker stops the run."""
+    key = run.campaign.site.vapid_keys.get()
+    samples = [{"status": 410, "reason": "410", "detail": "no " + "longer " * 40}]
+    fields = {"origin": PUSH_ORIGIN, "answered": 200, "gone": 14, "samples": samples}
+    Trial.objects.create(run=run, vapid_key=key, state=Trial.State.TRIPPED, **fields)
+    starting.pause(run.campaign, reason="14 of the first 200 devices are gone.")
 
 
 def test_list_runs_live_with_an_open_menu(
@@ -241,7 +338,14 @@ def test_accessible_and_not_wider_than_the_screen(
     starting.schedule(soon := make_campaign(site, name="Soon"), wall, "Europe/Oslo")
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 900})
-    pages = [report(live_server, run) for run in (running, ended)]
+    asks = starting.start(make_campaign(site, name="Asks"))
+    planning.plan(asks.pk)
+    ask(asks)
+    parked = starting.start(make_campaign(site, name="Parked"))
+    planning.plan(parked.pk)
+    error = "ConnectionError: " + "https://push.example.org/a-very-long-address" * 3
+    Batch.objects.filter(run=parked).update(parked_at=timezone.now(), error=error)
+    pages = [report(live_server, run) for run in (running, ended, asks, parked)]
     pages += [
         live_server.url + reverse(f"campaigns:{name}", args=[one.pk])
         for name in ("overview", "list")

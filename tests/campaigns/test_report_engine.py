@@ -288,6 +288,19 @@ def test_breaker_says_what_to_mend_when_a_key_is_refused(run: Run, bob: Client) 
     assert "Restore" not in said
 
 
+def test_gone_devices_are_restored_by_an_admin_for_thirty_days(
+    mixed: Run, as_role: Callable[[Role], Client]
+) -> None:
+    adam, bob = as_role(Role.ADMIN), as_role(Role.MARKETER)
+    question = "Restore the 1 device that its push service called gone?"
+    assert question in text(adam.get(at(mixed)))
+    assert question not in text(bob.get(at(mixed)))
+    adam.post(at(mixed, "restore_gone"))
+    assert Subscription.objects.get(endpoint__endswith="/left").state == "active"
+    Run.objects.filter(pk=mixed.pk).update(finished_at=timezone.now() - timedelta(days=31))
+    assert question not in text(adam.get(at(mixed)))
+
+
 def test_header_while_the_audience_is_still_written_down(run: Run, bob: Client) -> None:
     Run.objects.filter(pk=run.pk).update(state=Run.State.PLANNING, planned_at=None)
     said = text(bob.get(at(run)))

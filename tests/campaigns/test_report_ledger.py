@@ -145,6 +145,16 @@ def test_ledger_finds_people_as_the_list_of_people_does(mixed: Run, bob: Client)
     assert search(bob, mixed, q="\x00 ") == search(bob, mixed)
 
 
+def test_address_names_what_a_person_has_chosen(mixed: Run, bob: Client) -> None:
+    asked = {"state": "gone", "q": "P l", "focus": "search"}
+    answer = bob.get(at(mixed, "ledger"), asked, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Replace-Url"] == f"{at(mixed)}?q=P+l&state=gone"
+    answer = bob.get(at(mixed, "ledger"), {"focus": "filter"}, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Replace-Url"] == at(mixed)
+    polled = bob.get(at(mixed, "ledger"), {"state": "gone"}, headers={"HX-Request": "true"})
+    assert "HX-Replace-Url" not in polled.headers
+
+
 def test_search_that_finds_many_is_joined_with_the_ledger(
     mixed: Run, bob: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
