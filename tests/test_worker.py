@@ -10,11 +10,15 @@ from pathlib import Path
 
 import django_rq
 import pytest
+import redis
 from django.conf import settings
-from rq import Worker
+from rq import Queue, Worker
 from rq.job import JobStatus
+from rq.serializers import JSONSerializer
 
+from config import embedded
 from config.embedded import processes
+from config.embedded.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPATIENT = """
@@ -57,6 +61,36 @@ def test_a_worker_that_redis_forgot_is_counted_again(tmp_path: Path) -> None:
     assert processes.wait_for(lambda: Worker.count(connection=queue.connection) == 1, 60)
     [found] = Worker.all(connection=queue.connection)
     assert found.last_heartbeat is not None
+
+
+def test_a_worker_and_its_job_outlive_a_redis_that_is_away(tmp_path: Path) -> None:
+    """Away while it starts, and while a job runs: neither ends it."""
+    server, log = Valkey(tmp_path), tmp_path / "worker.log"
+    url = embedded.redis_url(tmp_path)
+    command = [sys.executable, "manage.py", "worker"]
+
+    def said(words: str) -> bool:
+        return words in log.read_text()
+
+    with log.open("w") as output:
+        env = {**os.environ, "REDIS_URL": url}
+        worker = subprocess.Popen(command, cwd=ROOT, env=env, stderr=output)
+    try:
+        assert processes.wait_for(lambda: said("The worker waits for Redis"), 60)
+        server.start()
+        with redis.Redis.from_url(url) as client:
+            queue = Queue("send", connection=client, serializer=JSONSerializer)
+            queue.enqueue("tests.campaigns.draining.outlive", str(tmp_path))
+            assert processes.wait_for((tmp_path / "pid").exists, 60)
+        server.stop()
+        assert processes.wait_for(lambda: said("Redis is away"), 60)
+        server.start()
+        assert worker.poll() is None
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+    finally:
+        worker.kill()
+        server.stop()
 
 
 def test_a_job_that_takes_too_long_does_not_hold_up_the_stop(

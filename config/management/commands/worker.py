@@ -1,6 +1,7 @@
 """`python manage.py worker`: runs jobs of all queues until asked to stop."""
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -11,8 +12,11 @@ import django_rq
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
+from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 from rq import Worker
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker_registration import register
@@ -28,6 +32,7 @@ MAINTENANCE_SECONDS: Final = 60
 MONITOR_SECONDS: Final = 5
 SILENT_SECONDS: Final = 20
 DRAIN_SECONDS: Final = 8
+log = logging.getLogger("beckon.worker")
 
 
 class DrainingWorker(Worker):
@@ -38,6 +43,8 @@ class DrainingWorker(Worker):
     """
 
     drain_seconds: float = DRAIN_SECONDS
+    # An idle worker asks at least so often whether a Redis that was away is back.
+    max_connection_wait_time = 5.0
 
     def handle_warm_shutdown_request(self) -> None:
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
@@ -56,6 +63,13 @@ class DrainingWorker(Worker):
         """How long its job is believed to live without another sign; rq's own is 90 seconds."""
         return SILENT_SECONDS
 
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """A job goes on while Redis is away: what it does is in the database."""
+        try:
+            super().maintain_heartbeats(job, execution)
+        except (RedisError, OSError) as error:
+            log.warning("Redis is away: %s", error)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Also put itself back on the list of workers, which an emptied Redis has forgotten."""
         super().heartbeat(timeout, pipeline)
@@ -68,12 +82,24 @@ class DrainingWorker(Worker):
         os._exit(0)
 
 
+def wait_for(redis: Redis) -> None:
+    """Return when Redis answers. A worker that began without it would only end again."""
+    while True:
+        try:
+            redis.ping()
+            return
+        except (RedisError, OSError) as error:
+            log.warning("The worker waits for Redis: %s", error)
+            time.sleep(1)
+
+
 class Command(BaseCommand):
     help = "Runs the jobs of the queues until asked to stop."
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = list(settings.RQ_QUEUES)
         queues = [django_rq.get_queue(name) for name in names]
+        wait_for(queues[0].connection)
         worker = DrainingWorker(
             queues,
             connection=queues[0].connection,
