@@ -60,7 +60,9 @@ COUNT = """
 UPDATE campaigns_epoch SET updated_at = clock_timestamp(),
     counter = greatest(counter + 1, extract(epoch FROM clock_timestamp())::bigint)
 WHERE id = 1 AND identity = %s AND counter >= %s
-    AND updated_at < clock_timestamp() - %s * interval '1 second'
+    -- The latter: the server's clock was set back.
+    AND (updated_at < clock_timestamp() - %s * interval '1 second'
+         OR updated_at > clock_timestamp())
 RETURNING counter
 """
 ADOPT = """

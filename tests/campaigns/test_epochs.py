@@ -106,6 +106,16 @@ def test_the_count_grows_though_the_clock_stands_still() -> None:
     assert Epoch.objects.get().counter == in_file() == future + 1
 
 
+@pytest.mark.usefixtures("half_way")
+def test_a_server_clock_that_was_set_back_does_not_stop_the_count() -> None:
+    silence(-3_600)
+    before = in_file()
+    assert epochs.guard()
+    assert epochs.look()
+    assert in_file() > before
+    assert Epoch.objects.get().updated_at <= timezone.now()
+
+
 def test_a_database_that_was_set_back_pauses_everything(half_way: Run) -> None:
     waits, draft = scheduled(), make_campaign(make_site())
     test = Run.objects.create(
