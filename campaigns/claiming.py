@@ -47,13 +47,14 @@ class Window:
     """What one claim committed to send, and how to make the requests.
 
     `deferred`: how many rows of each push service that has to wait were given a later time.
-    `more_at`: a throttle gives the next slot then.
+    `more_at`: its throttle gives the next slot then.
     """
 
     run: Run
     flights: Sequence[Flight]
     identities: Mapping[int, VapidIdentity]
     deferred: Mapping[str, int] = field(default_factory=dict)
+    throttled: bool = False
     more_at: datetime | None = None
 
     def requests(self) -> Requests:
@@ -93,7 +94,8 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     slots = throttling.slots(run, limit)
     if slots and not slots.count:
         batch.save(update_fields=["leased_until"])
-        return Window(run, [], {}, more_at=slots.first - throttling.HORIZON / 2)
+        soon = slots.first - throttling.HORIZON / 2
+        return Window(run, [], {}, throttled=True, more_at=soon)
     limit = slots.count if slots else limit
     rows = ledger.claim(lease, version=run.message.version, limit=limit, shut=shut or {})
     if not rows:
@@ -108,7 +110,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
     keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
     identities = {pk: vapid.identity(key) for pk, key in keys.items()}
-    return Window(run, flights, identities, deferred)
+    return Window(run, flights, identities, deferred, throttled=slots is not None)
 
 
 def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[Flight]:

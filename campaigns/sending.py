@@ -37,6 +37,8 @@ AT_ONCE = 32
 STEP_SECONDS = 0.2
 # Answers wait so long for others to be recorded with.
 GATHER_SECONDS = 0.1
+# Where nothing else is due, so long until it is asked again.
+ASK_SECONDS = 0.5
 # Batches that one process holds: more than one only while one is ending or waits for its throttle.
 MOST_LINES = 8
 # A throttle that gives no slot for so long frees its batch.
@@ -79,6 +81,7 @@ class Line:
     landed_at: float = 0.0
     # Nothing more is claimed: it is done, paused, or a key of ours was refused.
     ended: bool = False
+    throttled: bool = False
     # A key of ours was refused. Whose fault that is, is decided when all answers are here.
     doubted: bool = False
     # Our keys that a push service took from here.
@@ -128,6 +131,7 @@ class Turn:
         self.flights: dict[int, tuple[Line, Flight]] = {}
         self.tickets = itertools.count(1)
         self.stopping = False
+        self.ask_at = 0.0
 
     def run(self, batch_id: int) -> None:
         """Until nothing is due any more, or `stop`. Whatever was claimed is recorded."""
@@ -190,15 +194,19 @@ class Turn:
         for line in self.lines:
             while not line.waiting and self.fits(line):
                 self.claim_of(line)
-        now = timezone.now()
-        idle = all(line.ended or line.rests(now) for line in self.lines)
-        if idle and len(self.lines) < MOST_LINES and self.another():
+        # A throttled run leaves time for others.
+        free = all(line.ended or line.throttled for line in self.lines)
+        if free and len(self.lines) < MOST_LINES and self.another():
             self.claim()
 
     def another(self) -> bool:
         """Take one more batch that is due. Others may be quicker, so it asks some times."""
-        held = [line.lease.run_id for line in self.lines if line.more_at]
-        return any(self.open(self.onward(held)) for _attempt in range(3))
+        if time.monotonic() < self.ask_at:
+            return False
+        held = [line.lease.run_id for line in self.lines if line.throttled]
+        found = any(self.open(self.onward(held)) for _attempt in range(3))
+        self.ask_at = 0.0 if found else time.monotonic() + ASK_SECONDS
+        return found
 
     def fits(self, line: Line) -> bool:
         out = sum(one.out for one in self.lines)
@@ -224,6 +232,7 @@ class Turn:
                 line.ended = True
                 return
             line.run, line.more_at = window.run, window.more_at
+            line.throttled = window.throttled
             line.requests = window.requests() if window.flights else line.requests
             line.waiting.extend(window.flights)
             self.services.deferred(window.deferred)

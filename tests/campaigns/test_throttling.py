@@ -1,5 +1,6 @@
 """Throttles: never more than asked over any ten seconds, whoever sends."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,10 +13,15 @@ from accounts.models import Site
 from campaigns import leases, planning, reports, sending, starting, throttling
 from campaigns.models import Batch, Delivery, Run, Throttle
 from campaigns.sending import Turn
+from campaigns.webpush import WebPushSender
+from subscribers.models import Subscription
+from subscribers.transports.client import PushClient
+from subscribers.transports.keys import VapidSigner
 from subscribers.transports.messages import DeliveryRequest
 from tests.campaigns.engine import check_books
 from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_site, make_subscription
+from tests.transports.servers import CREATED, Server, Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +139,28 @@ def test_a_second_batch_of_a_throttled_run_waits_for_the_first(settings: Setting
     assert leases.take(first.pk) is not None
     assert leases.take(second.pk) is None
     assert leases.next_due() is None
+
+
+def test_on_the_wire_too_they_are_evenly_spaced(settings: Settings) -> None:
+    step, devices, slack = 0.02, 100, 0.3
+    arrived: list[float] = []
+
+    def noting(visit: Visit) -> None:
+        while visit.read_request():
+            arrived.append(time.monotonic())
+            visit.answer(CREATED)
+
+    with Server(noting) as server:
+        settings.EXTRA_PUSH_ORIGINS = server.extra
+        run = planned(devices, throttle=round(60 / step))
+        for device in Subscription.objects.all():
+            device.endpoint = f"{server.origin}/d/{device.pk}"
+            device.save(update_fields=["endpoint"])
+        client = PushClient()
+        sending.deliver(Batch.objects.get().pk, WebPushSender(client, VapidSigner()))
+        client.close()
+    assert reports.run_counts(run)["accepted"] == len(arrived) == devices
+    arrived.sort()
+    for number in range(10, devices, 10):
+        spans = [b - a for a, b in zip(arrived, arrived[number:], strict=False)]
+        assert min(spans) >= number * step - slack, "never more in a time than allowed"
