@@ -81,6 +81,11 @@ class Gates:
         lane.in_flight = max(lane.in_flight - 1, 0)
         lane.note(now, outcome)
 
+    def start_over(self) -> None:
+        """Nothing is in flight any more, whatever an interrupted sender has left uncounted."""
+        for lane in self._lanes.values():
+            lane.in_flight = 0
+
     def shut(self) -> dict[str, Shut]:
         """The origins whose further rows should wait, and for how long: at most an hour."""
         now = self._now()
