@@ -35,7 +35,8 @@ def revise(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     if campaign.state not in Campaign.OPEN and (elsewhere := started(request, campaign)):
         return elsewhere
-    current = drafting.message_of(campaign)
+    standing = Standing(campaign)
+    current = standing.message
     form = RevisionForm(campaign, current, posted)
     seen = request.POST.get("seen", "") if posted is not None else str(current.version)
     if posted is not None and (used := use(request, form, seen)):
@@ -46,7 +47,7 @@ def revise(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         )
         messages.success(request, said)
         return redirect("campaigns:report", campaign.site_id, campaign.pk)
-    return page(request, campaign, form, seen)
+    return page(request, standing, form, seen)
 
 
 def use(request: SiteRequest, form: RevisionForm, seen: str) -> Message | None:
@@ -66,11 +67,10 @@ def use(request: SiteRequest, form: RevisionForm, seen: str) -> Message | None:
     return None
 
 
-def page(request: SiteRequest, campaign: Campaign, form: RevisionForm, seen: str) -> HttpResponse:
-    standing = Standing(campaign)
+def page(request: SiteRequest, standing: Standing, form: RevisionForm, seen: str) -> HttpResponse:
+    campaign, message = standing.campaign, standing.message
     run = starting.run_of(campaign)
     counts = reports.run_counts(run)
-    message = standing.message
     context = {
         "nav": "campaigns",
         "campaign": campaign,

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import AuditEvent, Role, Site
 from campaigns import drafting, planning, sending, starting
@@ -146,6 +146,17 @@ def test_the_page_says_who_gets_what(site: Site, bob: Client, settings: Settings
     assert "1 device is done and keeps what it got" in page
     Batch.objects.update(accepted=3, pending=0)
     assert "Nobody is left" in bob.get(at(campaign, "revise")).content.decode()
+
+
+def test_queries_of_the_page(
+    site: Site, bob: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    campaign = running(site, devices=20)
+    planning.plan(Run.objects.get().pk)
+    bob.get(at(campaign, "revise"))
+    # session, user, membership, campaign; message, run, its sums and reasons, platforms
+    with django_assert_num_queries(9):
+        bob.get(at(campaign, "revise"))
 
 
 def test_the_button_uses_it_for_the_rest(site: Site, bob: Client) -> None:
