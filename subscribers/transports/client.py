@@ -135,7 +135,13 @@ class PushClient:
         if leave_at:
             heapq.heappush(self._later, (leave_at, next(self._order), row))
         else:
-            self._waiting.setdefault(origin, deque()).append(row)
+            self._queue(row)
+
+    def _queue(self, row: _Row) -> None:
+        queue = self._waiting.get(row.origin)
+        if queue is None:
+            queue = self._waiting[row.origin] = deque()
+        queue.append(row)
 
     def step(self, seconds: float) -> list[tuple[int, Outcome]]:
         """Send and receive for at most `seconds`; return as soon as something has ended.
@@ -172,9 +178,9 @@ class PushClient:
         self._later.clear()
         for curl, flight in list(self._active.items()):
             if flight.exchange.untouched:
-                self._shared_multi().remove_handle(curl)
-                self._land(curl)
                 tickets.append(flight.row.ticket)
+                with contextlib.suppress(pycurl.error):
+                    self._land(curl)
         return tickets
 
     def close(self) -> None:
@@ -206,7 +212,7 @@ class PushClient:
     def _let_leave(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
             row = heapq.heappop(self._later)[2]
-            self._waiting.setdefault(row.origin, deque()).append(row)
+            self._queue(row)
         if not self._waiting:
             return
         if not self._active and self._multi and self._connections.any_closed_by_peer():
@@ -256,11 +262,11 @@ class PushClient:
         while more:
             more, good, bad = multi.info_read()
             for curl in good:
-                self._finish(multi, curl, None)
+                self._finish(curl, None)
             for curl, error, _message in bad:
-                self._finish(multi, curl, error)
+                self._finish(curl, error)
 
-    def _finish(self, multi: pycurl.CurlMulti, curl: pycurl.Curl, error: int | None) -> None:
+    def _finish(self, curl: pycurl.Curl, error: int | None) -> None:
         exchange, row = self._active[curl]
         try:
             outcome = exchange.outcome(error)
@@ -270,14 +276,15 @@ class PushClient:
         self._ended.append((row.ticket, outcome))
         if row.origin not in self._http2_origins and exchange.speaks_http2():
             self._http2_origins.add(row.origin)
-        multi.remove_handle(curl)
         self._land(curl)
 
     def _land(self, curl: pycurl.Curl) -> None:
+        # First of all it is in flight no more: should curl fail, it is accounted for only once.
         exchange, row = self._active.pop(curl)
         self._in_flight[row.origin] -= 1
         if not self._in_flight[row.origin]:
             del self._in_flight[row.origin]
+        self._shared_multi().remove_handle(curl)
         exchange.release()
         self._idle.append(exchange)
 

@@ -14,6 +14,7 @@ import pytest
 
 from subscribers.transports import client as client_module
 from subscribers.transports.client import HTTP1_IN_FLIGHT, PushClient
+from subscribers.transports.exchange import Exchange
 from subscribers.transports.messages import Outcome, Request
 
 from .sending import HEADERS, request_to, send, send_all, short
@@ -72,6 +73,21 @@ def test_a_fault_of_curl_itself(client: PushClient, monkeypatch: pytest.MonkeyPa
     assert short(outcomes[-1:]) == [("retry", "not_started")]
     with Server(created) as server:
         assert short(send(client, server)) == [("accepted", "201")]
+
+
+def test_a_fault_of_curl_after_an_answer_counts_it_once(
+    client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handle can't be taken back; what was answered has been answered all the same."""
+
+    def broken(exchange: Exchange) -> None:
+        raise pycurl.error(1, "out of luck")
+
+    with Server(created) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(Exchange, "release", broken)
+            assert short(send(client, server)) == [("accepted", "201")]
+        assert short(send(client, server, 3)) == [("accepted", "201")] * 3
 
 
 class OutOfTime(Exception):
