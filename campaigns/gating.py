@@ -81,11 +81,12 @@ class Services:
             self.gates.learn(gate.origin, Learned(gate.rate, until))
 
     @transaction.atomic
-    def tell(self) -> None:
-        """Write down what was learned since the last time."""
+    def tell(self, *, last: bool = False) -> None:
+        """Write down what was learned since the last time; `last`: down to the smallest."""
         now = timezone.now()
+        found = self.gates.changes(least=0.0) if last else self.gates.changes()
         # In one order, so that two processes never wait for each other.
-        for origin, learned in sorted(self.gates.changes().items()):
+        for origin, learned in sorted(found.items()):
             until = learned.closed_until
             closed = datetime.fromtimestamp(until, UTC) if until is not None else None
             Gate.objects.update_or_create(

@@ -147,7 +147,7 @@ class Turn:
                 self.gather(line)
             self.share()
         with contextlib.suppress(DatabaseError):
-            self.services.tell()
+            self.services.tell(last=True)
 
     def share(self) -> None:
         with contextlib.suppress(DatabaseError):

@@ -81,11 +81,6 @@ class Gates:
         lane.in_flight = max(lane.in_flight - 1, 0)
         lane.note(now, outcome)
 
-    def start_over(self) -> None:
-        """Nothing is in flight any more, whatever an interrupted sender has left uncounted."""
-        for lane in self._lanes.values():
-            lane.in_flight = 0
-
     def shut(self) -> dict[str, Shut]:
         """The origins whose further rows should wait, and for how long: at most an hour."""
         now = self._now()
@@ -114,15 +109,17 @@ class Gates:
         behind += count * (lane.interval() or REOPENED_INTERVAL)
         lane.next_deferred = min(behind, earliest + MAX_DEFERRED)
 
-    def changes(self) -> dict[str, Learned]:
-        """What other senders should know, where it has changed since the last call."""
+    def changes(self, least: float = REPORTED) -> dict[str, Learned]:
+        """What other senders should know, where it has changed since the last call: a rate by more
+        than the share `least` of itself. With 0 a sender that ends leaves all that it has learned.
+        """
         now = self._now()
         changes: dict[str, Learned] = {}
         for origin, lane in self._lanes.items():
             told = self._told.get(origin, Learned(None, None))
             closed = lane.closed_until if lane.closed_until > now else None
             newly_closed = closed is not None and closed > (told.closed_until or 0.0) + 1.0
-            if newly_closed or _differs(lane.rate, told.rate):
+            if newly_closed or _differs(lane.rate, told.rate, least):
                 self._told[origin] = changes[origin] = Learned(lane.rate, closed)
         return changes
 
@@ -186,7 +183,7 @@ def _shut(lane: Lane, now: float, room: int) -> Shut | None:
     return Shut(min(max(until, lane.next_deferred), now + MAX_AHEAD), interval)
 
 
-def _differs(rate: float | None, told: float | None) -> bool:
+def _differs(rate: float | None, told: float | None, least: float) -> bool:
     if rate is None or told is None:
         return rate is not told
-    return abs(rate - told) > REPORTED * told
+    return abs(rate - told) > least * told

@@ -356,17 +356,6 @@ def test_counts_never_fall_below_nothing(gates: Gates) -> None:
     assert gates.shut() == {}
 
 
-def test_what_an_interrupted_sender_had_in_flight_is_forgotten(gates: Gates, clock: Clock) -> None:
-    gates.learn(FCM, Learned(10.0, None))
-    for _ in range(500):
-        gates.begin(FCM)
-    gates.start_over()
-    clock.now += 60
-    assert gates.shut() == {}
-    assert gates.begin(FCM) == clock.now
-    assert gates.begin(FCM) == pytest.approx(clock.now + 0.1)
-
-
 def test_origins_that_strangers_invent_are_forgotten(gates: Gates, clock: Clock) -> None:
     gates.learn(FCM, Learned(10.0, None))
     for number in range(5000):

@@ -60,3 +60,17 @@ def test_a_closing_that_is_over_is_no_news(gates: Gates, clock: Clock) -> None:
     gates.learn(FCM, Learned(None, clock.now - 1))
     assert gates.begin(FCM) == clock.now
     assert gates.shut() == {}
+
+
+def test_a_sender_that_ends_leaves_the_little_that_it_has_learned(
+    gates: Gates, clock: Clock
+) -> None:
+    gates.learn(FCM, Learned(100.0, None))
+    clock.now += 2
+    for _ in range(150):
+        clock.now = max(clock.now, gates.begin(FCM))
+        gates.note(FCM, ACCEPTED)
+    assert gates.changes() == {}
+    left = gates.changes(least=0.0)[FCM].rate
+    assert left is not None
+    assert 100 < left < 110
