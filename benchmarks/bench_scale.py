@@ -66,6 +66,7 @@ def main() -> None:
         run = planning_of(large, count, findings)
         found.ticker()
         workers = [found.worker()]
+        found.wait_until_ready(len(workers))
         few = cost_of_few(found, small, workers)
         findings.say(f"a run of {small.subscriptions.count():,}", few.line())
         with watch.memory(workers) as memory:
@@ -76,6 +77,8 @@ def main() -> None:
         flat = memory.most <= 200 and later <= first * 1.1
         findings.say("memory of a worker's largest process", figure, "200, flat", flat)
         sizes(findings, "ledger, sent")
+        found.worker()
+        found.wait_until_ready(2)
         starts_and_pauses(found, large, findings)
         print(machine.described(), flush=True)
     # Ratios are held; seconds are the machine's.
@@ -191,7 +194,8 @@ def compare(few: Cost, last: Cost, findings: Findings) -> None:
 def starts_and_pauses(found: Stage, site: Site, findings: Findings) -> None:
     """Seconds from "send now" to the first push, and from "pause" to the last; the worst of some.
 
-    Times are those at which the sink accepted. What "send now" does is committed when it begins.
+    By two workers, as `up` starts them: one plans the rest while the other begins to send. The
+    times are those at which the sink accepted, from when "send now" or "pause" was committed.
     """
     from campaigns import starting
 

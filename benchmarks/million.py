@@ -100,6 +100,7 @@ def main() -> None:
         site = devices.site_with(options.recipients, found.sink.origin)
         play = Play(found, options.recipients)
         play.start_processes()
+        found.wait_until_ready(WORKERS)
         with watch.memory(play.every_worker) as memory:
             run = played(play, devices.campaign(site))
         compared = books.compare(run, found.sink.accepted(), workers=WORKERS)

@@ -62,6 +62,19 @@ class Stage:
         self.started.append(process)
         return process
 
+    def wait_until_ready(self, workers: int) -> None:
+        """Until that many workers wait for jobs and a ticker leads."""
+        import django_rq
+        from django.db.models.functions import Now
+        from rq import Worker
+
+        from campaigns.models import Leader
+
+        redis = django_rq.get_queue("send").connection
+        wait_for(lambda: Worker.count(connection=redis) >= workers, "workers")
+        led = Leader.objects.filter(name="ticker", until__gt=Now())
+        wait_for(led.exists, "a ticker that leads")
+
     def restart_postgres(self) -> None:
         """As an upgrade of its package does: sessions are cut, then it starts again."""
         self.postgres.stop()

@@ -25,7 +25,7 @@ CALLS = {
     "encrypt": ("campaigns.webpush", "request_for"),
     "network: begin": ("subscribers.transports.client", "PushClient.start"),
     "network: go on": ("subscribers.transports.client", "PushClient.step"),
-    "record": ("campaigns.recording", "record_surely"),
+    "record": ("campaigns.recording", "record"),
 }
 REST = "turn"
 
