@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos.stack import Sizes, Stack, running
+
+# Many windows for few recipients: a suite has not the time for more.
+SMALL = Sizes(batch=60, window=10, in_flight=20)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,8 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave the logs for a look")
     parser.add_argument("--talk", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    # Killed politely, it still stops what it has started.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     var_dir = Path(tempfile.mkdtemp(prefix="beckon-chaos-"))
-    sizes = Sizes(lease=given.lease)
+    sizes = SMALL if given.talk else Sizes()
+    sizes = replace(sizes, lease=given.lease)
     with running(var_dir, sizes, keep=given.keep) as stack:
         if given.talk:
             return talk(stack, given.recipients)
@@ -84,13 +92,15 @@ def talk(stack: Stack, recipients: int) -> int:
     from tests.chaos.mixes import Mix
     from tests.chaos.play import play
     from tests.chaos.population import populate
+    from tests.chaos.restoring import restore
 
     population = populate(stack.push, recipients)
     say(json.dumps({"ready": True}))
     for asked in sys.stdin:
         wanted = json.loads(asked)
         faults = tuple((moment, name) for moment, name in wanted.pop("faults"))
-        report = play(stack, population, Mix(faults=faults, **wanted))
+        act = play if faults else restore
+        report = act(stack, population, Mix(faults=faults, **wanted))
         say(json.dumps(report.as_json()))
     return 0
 
