@@ -46,6 +46,8 @@ LONG_WAIT = timedelta(seconds=2)
 INTERNAL = Outcome(OutcomeKind.REFUSED, None, "internal_error")
 
 log = logging.getLogger("beckon.sending")
+# Of the process: an answer to a turn that was interrupted is nobody else's.
+tickets = itertools.count(1)
 T = TypeVar("T")
 
 
@@ -129,7 +131,6 @@ class Turn:
         self.services = Services(settings.SEND_IN_FLIGHT)
         self.lines: list[Line] = []
         self.flights: dict[int, tuple[Line, Flight]] = {}
-        self.tickets = itertools.count(1)
         self.stopping = False
         self.ask_at = 0.0
 
@@ -247,7 +248,7 @@ class Turn:
 
     def begin(self, line: Line, flight: Flight) -> None:
         leave_at = max(flight.leave_at, self.services.begin(flight.origin))
-        ticket = next(self.tickets)
+        ticket = next(tickets)
         self.flights[ticket] = (line, flight)
         line.flying += 1
         if leave_at > time.monotonic() + LONG_WAIT.total_seconds():

@@ -24,7 +24,7 @@ class WebPushSender:
     @staticmethod
     @cache
     def of_process() -> WebPushSender:
-        return WebPushSender(PushClient(), VapidSigner())
+        return WebPushSender(PushClient(most_in_flight=settings.SEND_IN_FLIGHT), VapidSigner())
 
     def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
         """Encrypt and let it begin. What can't be encoded refuses only itself."""
