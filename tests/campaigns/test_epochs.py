@@ -149,6 +149,26 @@ def test_a_database_that_was_set_back_pauses_everything(half_way: Run) -> None:
     assert Delivery.objects.filter(state=Delivery.State.ACCEPTED).count() == 4
 
 
+def test_what_was_on_its_way_in_the_backup_is_not_sent_again(half_way: Run) -> None:
+    """The backup was made amid a window: nobody can know what became of it."""
+    planned = Delivery.objects.filter(state=Delivery.State.PLANNED)
+    claimed = planned.values_list("subscription_id", flat=True)[0]
+    planned.filter(subscription_id=claimed).update(state=Delivery.State.SENDING)
+    batch = Batch.objects.latest("pk")
+    ended = timezone.now() - timedelta(minutes=5)
+    Batch.objects.filter(pk=batch.pk).update(leased_until=ended, token=1)
+    go_back()
+    assert not epochs.look()
+    service = FakeService()
+    sending.deliver(batch.pk, service)
+    assert service.log == []
+    starting.resume(half_way.campaign)
+    sending.deliver(batch.pk, service)
+    assert len(service.log) == 1
+    row = Delivery.objects.get(subscription_id=claimed)
+    assert (row.state, row.reason) == (Delivery.State.UNKNOWN, "sender_died")
+
+
 def test_a_sender_notices_it_too(half_way: Run) -> None:
     go_back()
     assert not epochs.guard()
