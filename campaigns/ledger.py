@@ -62,13 +62,15 @@ RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d
 # The range bounds what is read while the database knows nothing yet of a new month's rows: it takes
 # the run for a small one then, and would read all of it for every window. What was given back
 # before a byte left counts as no attempt. What a person had sent again, and is not accepted now,
-# stays unknown: its first request may have been.
+# stays unknown: its first request may have been, and was if the device has reported meanwhile.
 RECORD = """
 UPDATE campaigns_delivery AS d
-SET state = CASE WHEN d.resends > 0 AND o.state IN (3, 4, 6) THEN 8 ELSE o.state END,
-    reason = o.reason, status_code = o.status_code,
-    message_location = o.location, not_before = o.not_before, took_ms = o.took_ms,
-    settled_at = CASE WHEN o.state = 0 THEN NULL ELSE %s END,
+SET state = CASE WHEN d.resends > 0 AND o.state IN (3, 4, 6) THEN 8
+                 WHEN o.state = 0 AND {reported} THEN 2 ELSE o.state END,
+    reason = CASE WHEN o.state = 0 AND {reported} THEN 'receipt' ELSE o.reason END,
+    status_code = o.status_code, message_location = o.location, took_ms = o.took_ms,
+    not_before = o.not_before,
+    settled_at = CASE WHEN o.state = 0 AND NOT {reported} THEN NULL ELSE %s END,
     attempts = d.attempts - o.unsent::int,
     sent_at = CASE WHEN o.unsent AND d.attempts = 1 THEN NULL ELSE d.sent_at END
 FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::text[], %s::timestamptz[],
@@ -77,7 +79,7 @@ FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::smallint[], %s::text[]
 WHERE d.month = %s AND d.run_id = %s AND d.subscription_id BETWEEN %s AND %s
     AND d.subscription_id = o.subscription_id AND d.state = 1
 RETURNING d.state
-"""
+""".format(reported="(COALESCE(d.displayed_at, d.clicked_at, d.dismissed_at) IS NOT NULL)")
 
 
 class Claimed(NamedTuple):

@@ -11,7 +11,17 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Site
-from campaigns import claiming, leases, planning, reports, resending, sending, starting
+from campaigns import (
+    claiming,
+    leases,
+    planning,
+    reports,
+    resending,
+    sending,
+    starting,
+    tokens,
+    tracking,
+)
 from campaigns.models import Batch, Delivery, Gate, Message, Run, ServiceMinute
 from campaigns.sending import Turn
 from subscribers.models import Subscription, TestDevice
@@ -312,3 +322,22 @@ def test_what_was_sent_again_in_vain_stays_unknown(site: Site, answer: Outcome |
     row = Delivery.objects.get()
     assert (row.state, row.resends) == (State.UNKNOWN, 1), "the first request may have arrived"
     assert row.reason in {"410", "payload_too_large", "no_consent"}
+
+
+def test_who_reports_while_it_is_being_sent_again_is_not_asked_a_third_time(site: Site) -> None:
+    run = planned(site, 1)
+    sending.deliver(Batch.objects.get().pk, FakeService(d0=senders.UNKNOWN))
+    resending.resend(run.campaign, expected=1)
+    device = Delivery.objects.get().subscription_id
+    token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
+    service = FakeService(d0=senders.BUSY)
+
+    def report() -> None:
+        assert tracking.receive(token, tracking.Receipt.DISPLAYED)
+
+    service.before = report
+    drive(run, service)
+    check_books(run)
+    row = Delivery.objects.get()
+    assert (row.state, row.reason) == (State.ACCEPTED, "receipt")
+    assert state(run) == Run.State.FINISHED
