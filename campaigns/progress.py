@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +16,11 @@ from django.db import connection
 from campaigns import bounded
 from campaigns.models import Batch, Run
 
-# So many batches' rows are looked at for what waits, and for so many milliseconds.
-MOST_LOOKED_AT = 200
+# So many rows of the ledger are looked at for what waits, and for so many milliseconds.
+MOST_ROWS = 200_000
 PATIENCE_MS = 1_000
+# More batches are not leased at once in one run.
+MOST_LEASED = 200
 
 # Within the range of each batch, by the ledger's key: the run's other rows are never read.
 AHEAD = """
@@ -169,20 +172,22 @@ def ahead(run: Run, found: Batches, now: datetime) -> Ahead | None:
 
     None if that takes too long. In a storm of waits these are all batches: then some are read.
     """
-    touched = [piece.batch.pk for piece in found.unfinished if piece.touched]
+    touched = [piece.batch for piece in found.unfinished if piece.touched]
     if not touched:
         return Ahead()
+    upto = accumulate(batch.audience for batch in touched)
+    looked_at = [b.pk for b, rows in zip(touched, upto, strict=True) if rows <= MOST_ROWS]
     given: dict[str, Any] = {
         "now": now,
         "month": run.month,
         "run": run.pk,
-        "batches": touched[:MOST_LOOKED_AT],
+        "batches": looked_at,
     }
     try:
         with bounded.at_most(PATIENCE_MS), connection.cursor() as cursor:
             cursor.execute(AHEAD, given)
             sending, waiting, retries, first, last = cursor.fetchone()
-        complete = len(touched) <= MOST_LOOKED_AT
+        complete = len(looked_at) == len(touched)
         return Ahead(int(sending), int(waiting), int(retries), first, last, complete)
     except bounded.TooLong:
         return None
@@ -191,5 +196,5 @@ def ahead(run: Run, found: Batches, now: datetime) -> Ahead | None:
 def on_their_way(run: Run) -> int:
     """Deliveries that senders hold now: if all of these were killed, they would become unknown."""
     with connection.cursor() as cursor:
-        cursor.execute(HELD, {"month": run.month, "run": run.pk, "most": MOST_LOOKED_AT})
+        cursor.execute(HELD, {"month": run.month, "run": run.pk, "most": MOST_LEASED})
         return int(cursor.fetchone()[0])

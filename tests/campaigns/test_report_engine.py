@@ -172,7 +172,7 @@ def test_what_waits_and_until_when(run: Run, bob: Client, monkeypatch: pytest.Mo
     assert ahead and ahead.first and ahead.last
     assert (ahead.waiting, ahead.retries, ahead.deferred, ahead.complete) == (3, 2, 1, True)
     assert timedelta(minutes=15) < ahead.last - ahead.first < timedelta(minutes=17)
-    monkeypatch.setattr(progress, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(progress, "MOST_ROWS", 4)
     few = progress.ahead(run, progress.batches(run, now), now)
     assert few and (few.waiting, few.complete) == (2, False)
     assert "not every batch was looked into" in text(bob.get(at(run, "report_batches")))
