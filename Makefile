@@ -12,11 +12,12 @@ PY = .venv/bin/python
 # Enough for the tools that load the settings but talk to nobody.
 NO_SERVICES = SECRET_KEY=unused-unused-unused-unused-unused-unused-unused-unused ENCRYPTION_KEYS=unused
 
-.PHONY: help up test lint types lock clean env-run env-dev uv
+.PHONY: help up test chaos lint types lock clean env-run env-dev uv
 
 help:
 	@echo "make up      start Beckon (ARGS=--no-demo leaves out the demo; Ctrl-C stops it)"
 	@echo "make test    run all tests (ARGS='-k name' for some)"
+	@echo "make chaos   strike a running Beckon with faults (SEEDS=200 RECIPIENTS=10000, or SEED=17)"
 	@echo "make lint    check style and templates"
 	@echo "make types   check types"
 	@echo "make lock    lock the versions in pyproject.toml (ARGS=--upgrade for newer ones)"
@@ -27,6 +28,13 @@ up: env-run
 
 test: env-dev
 	@exec $(PY) -m pytest -q -n auto --maxprocesses 8 --dist loadgroup --cov --no-cov-on-fail $(ARGS)
+
+# Each seed chooses faults, their moments, the audience and the devices: see docs/guarantee.md.
+SEEDS = 20
+RECIPIENTS = 2000
+
+chaos: env-dev
+	@exec $(PY) -m tests.chaos --seeds $(or $(SEED),1-$(SEEDS)) --recipients $(RECIPIENTS) $(ARGS)
 
 lint: env-dev
 	@$(PY) -m ruff check .

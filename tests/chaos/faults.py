@@ -188,11 +188,11 @@ def failed_commits(scene: Scene) -> bool:
     return True
 
 
-def answers(rule: Rule, share: float = 0.1) -> Act:
+def answers(rule: Rule, share: float = 0.05, least: int = 5) -> Act:
     """The next requests (a share of the audience) meet a rule of the push service."""
 
     def act(scene: Scene) -> bool:
-        number = max(round(share * len(scene.audience)), 5)
+        number = max(round(share * len(scene.audience)), least)
         scene.stack.push.misbehave({**rule, "next": number})
         return True
 
@@ -203,7 +203,7 @@ def unavailable(scene: Scene) -> bool:
     """503 with a date; and with what nobody can understand."""
     date = formatdate(time() + 4, usegmt=True)
     for value in (date, "soon", "-7", formatdate(0, usegmt=True)):
-        answers({"status": 503, "headers": {"Retry-After": value}}, 0.03)(scene)
+        answers({"status": 503, "headers": {"Retry-After": value}}, 0.01, 2)(scene)
     return True
 
 

@@ -56,9 +56,10 @@ class Scene:
         def come() -> bool:
             nonlocal over
             self.tend()
-            over = self.accepted() < wanted and self.state() != Run.State.RUNNING
-            over = over and self.state() != Run.State.PLANNING
-            return over or self.accepted() >= wanted
+            if self.accepted() >= wanted:
+                return True
+            over = self.state() in (Run.State.FINISHED, Run.State.PAUSED, Run.State.CANCELLED)
+            return over
 
         if not processes.wait_for(come, PATIENCE_SECONDS, pause=PAUSE_SECONDS):
             self.trouble.append(f"it stood still at {self.accepted()} accepted")
