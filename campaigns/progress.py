@@ -56,11 +56,11 @@ FROM (
 class Step(StrEnum):
     """Where a batch is. QUIET: leased, but its sender has given no sign for a while."""
 
-    SENDING = "sending"
-    QUIET = "quiet"
-    READY = "ready"
-    WAITING = "waiting"
     PARKED = "parked"
+    QUIET = "quiet"
+    SENDING = "sending"
+    WAITING = "waiting"
+    READY = "ready"
     DONE = "done"
 
 

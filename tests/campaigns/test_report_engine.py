@@ -199,7 +199,7 @@ def test_list_of_batches_begins_with_what_is_not_done(
     with django_assert_num_queries(6):
         first = bob.get(address, {"page": 1})
     said = text(first)
-    assert said.index("Batch 3 Next in line") < said.index("Batch 2 Parked at")
+    assert said.index("Batch 2 Parked at") < said.index("Batch 3 Next in line")
     assert "Batch 1 Done" not in said and "1–3 of 4" in said
     assert "Batch 1 Done" in text(bob.get(at(run, "report_batches"), {"page": 2}))
     assert "Show the list" in text(bob.get(at(run, "report_batches")))
