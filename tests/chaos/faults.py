@@ -27,7 +27,8 @@ from tests.chaos.stack import DRAIN_SECONDS, children_of
 
 Act = Callable[[Scene], bool]
 BUSY_SECONDS = 20.0
-DEPLOYS = 10
+# Of the audience, over which the deploys are spread.
+DEPLOYS_SHARE = 0.2
 
 
 def busy(scene: Scene) -> tuple[subprocess.Popen[bytes], int] | None:
@@ -208,10 +209,10 @@ def unavailable(scene: Scene) -> bool:
 
 
 def deploys(scene: Scene) -> bool:
-    """New workers, and the old ones are asked to stop: ten times in one send. None may be lost."""
+    """The workers are asked to stop and others take their place, again and again in one send."""
     struck = 0
-    for _number in range(DEPLOYS):
-        if not scene.until(scene.accepted() / len(scene.audience) + 0.2 / DEPLOYS):
+    for _number in range(scene.deploys):
+        if not scene.until(scene.accepted() / len(scene.audience) + DEPLOYS_SHARE / scene.deploys):
             break
         drain(scene, scene.stack.workers())
         struck += 1

@@ -17,8 +17,9 @@ STARTS = ("now", "fifty", "scheduled")
 @dataclass(frozen=True)
 class Mix:
     """`faults`: (share of the audience that is accepted by then, name), in their order; `gone`,
-    `refused`, `leaving`: shares of the devices; `latency`: seconds of the push service;
-    `outage`: seconds for which a server is away; `throttle`: messages a minute, or None."""
+    `refused`, `leaving`: shares of the devices; `latency`: seconds of the push service; `outage`:
+    seconds for which a server is away; `deploys`: in one send; `throttle`: messages a minute.
+    """
 
     name: str
     seed: int
@@ -30,6 +31,7 @@ class Mix:
     leaving: float = 0.01
     latency: float = 0.1
     outage: float = 3.0
+    deploys: int = 10
     throttle: int | None = None
     rule: dict[str, Any] = field(default_factory=lambda: {"version": 1, "all": []})
     languages: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ def of_seed(seed: int) -> Mix:
         leaving=rng.uniform(0, 0.02),
         latency=rng.choice((0.02, 0.1, 0.3)),
         outage=rng.choice((2.0, 5.0, 30.0)),
+        throttle=rng.choice((None, None, None, 30_000)),
         rule=rule_of(languages),
         languages=languages,
     )

@@ -105,6 +105,7 @@ def begin(stack: Stack, population: Population, mix: Mix) -> tuple[Scene, list[i
         audience=frozenset(device.token for device in meant),
         rng=rng,
         outage=mix.outage,
+        deploys=mix.deploys,
         logged_before=logged,
         lost_before=lost,
         trouble=trouble,

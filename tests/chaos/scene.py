@@ -25,7 +25,7 @@ TEND_SECONDS = 0.5
 
 @dataclass
 class Scene:
-    """A run that has begun. `outage`: seconds for which a server is away.
+    """A run that has begun. `outage`: seconds for which a server is away; `deploys`: how many.
 
     `bound`: how many deliveries the faults so far may leave unknown, as the documentation says;
     `faults`: their names; `trouble`: what went wrong beside the invariants.
@@ -37,6 +37,7 @@ class Scene:
     audience: frozenset[str]
     rng: Random
     outage: float
+    deploys: int
     logged_before: int
     lost_before: int
     bound: int = 0
