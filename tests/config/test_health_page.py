@@ -119,6 +119,15 @@ def test_a_service_that_is_slower_than_usual(read: Read, site: Site) -> None:
     assert "Apple Slow" in said and "Google FCM Answering" in said
 
 
+def test_a_service_that_was_slow_all_hour_long(read: Read) -> None:
+    scenes.ticker()
+    scenes.workers()
+    for ago in range(200):
+        median = 700 if ago < 61 else 60
+        scenes.answered(scenes.minute(timezone.now(), ago), scenes.FCM, 100, median)
+    assert re.search(r"Google FCM answers \d+ times slower than usual, so those", read())
+
+
 def test_a_service_that_has_always_been_slow(read: Read) -> None:
     scenes.ticker()
     scenes.workers()

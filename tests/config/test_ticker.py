@@ -82,6 +82,16 @@ def test_a_fault_in_one_part_holds_up_no_other(
     assert "a fault of ours" in caplog.text
 
 
+def test_what_all_wait_for_ends_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(now: datetime) -> int:
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(starting, "start_due", away)
+    with pytest.raises(OperationalError):
+        Ticker().tick()
+    assert cache.get(overview.TICKER_KEY) is None
+
+
 def test_it_runs_until_it_is_told_to_stop_and_waits_out_a_fault(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
