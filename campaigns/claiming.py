@@ -21,6 +21,8 @@ from subscribers.transports.keys import VapidIdentity
 from subscribers.transports.messages import DeliveryRequest, Endpoint, Urgency
 from subscribers.transports.messages import Message as PushMessage
 
+# What a stranger sends as a host may be longer than any real one.
+MAX_ORIGIN = 255
 # The batch counter that a state of the ledger is summed up in.
 COUNTERS: dict[int, str] = {
     Delivery.State.ACCEPTED: "accepted",
@@ -44,7 +46,7 @@ class Flight:
 
 @dataclass(frozen=True)
 class Window:
-    """What one claim committed to send, and how to make the requests.
+    """What one claim committed to send, and what makes the requests (None: there are none).
 
     `deferred`: how many rows of each push service that has to wait were given a later time.
     `more_at`: its throttle gives the next slot then.
@@ -52,13 +54,10 @@ class Window:
 
     run: Run
     flights: Sequence[Flight]
-    identities: Mapping[int, VapidIdentity]
+    requests: Requests | None = None
     deferred: Mapping[str, int] = field(default_factory=dict)
     throttled: bool = False
     more_at: datetime | None = None
-
-    def requests(self) -> Requests:
-        return Requests(self.run, self.identities)
 
 
 class Requests:
@@ -85,7 +84,8 @@ class Requests:
 def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> Window | None:
     """Commit the intent to send the next window; None if there is nothing (more) to send.
 
-    Our keys are opened before the commit: should that fail, everybody is still planned.
+    Our keys are opened and the message is rendered before the commit: should that fail, everybody
+    is still planned.
     """
     batch = leases.hold(lease)
     run = Run.objects.select_related("message", "campaign__site").get(pk=lease.run_id)
@@ -95,7 +95,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     if slots and not slots.count:
         batch.save(update_fields=["leased_until"])
         soon = slots.first - throttling.HORIZON / 2
-        return Window(run, [], {}, throttled=True, more_at=soon)
+        return Window(run, [], throttled=True, more_at=soon)
     limit = slots.count if slots else limit
     rows = ledger.claim(lease, version=run.message.version, limit=limit, shut=shut or {})
     if not rows:
@@ -110,7 +110,8 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
     keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
     identities = {pk: vapid.identity(key) for pk, key in keys.items()}
-    return Window(run, flights, identities, deferred, throttled=slots is not None)
+    requests = Requests(run, identities) if sending else None
+    return Window(run, flights, requests, deferred, throttled=slots is not None)
 
 
 def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[Flight]:
@@ -126,8 +127,8 @@ def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[
 
 
 def origin_of(endpoint: str) -> str:
-    """`scheme://host[:port]`, as `starts_with` in the claim compares it."""
-    return "/".join(endpoint.split("/", 3)[:3])
+    """`scheme://host[:port]`, as `starts_with` in the claim compares it; as long as we store it."""
+    return "/".join(endpoint.split("/", 3)[:3])[:MAX_ORIGIN]
 
 
 def skip(batch: Batch, rows: Sequence[Claimed]) -> None:

@@ -63,10 +63,10 @@ def enqueue_due(now: datetime) -> int:
     note_enqueued(Run.objects.filter(pk__in=run_ids), now)
     # A few at a time: each job goes on with what else is due.
     batches = leases.due(now).filter(stale).order_by("due_at", "pk")
-    due = list(batches.values_list("pk", "token")[:TURNS_AT_ONCE])
-    for batch_id, token in due:
-        enqueue("send", deliver, batch_id, f"batch-{batch_id}-{token}")
-    note_enqueued(Batch.objects.filter(pk__in=[batch_id for batch_id, _token in due]), now)
+    due = list(batches.values_list("pk", flat=True)[:TURNS_AT_ONCE])
+    for batch_id in due:
+        enqueue("send", deliver, batch_id, f"batch-{batch_id}")
+    note_enqueued(Batch.objects.filter(pk__in=due), now)
     return len(run_ids) + len(due)
 
 

@@ -90,7 +90,9 @@ def take(batch_id: int) -> Lease | None:
     )
     orphans = ledger.orphans_to_unknown(lease)
     recovered = batch.leased_until is not None
-    parks = recovered and batch.recoveries >= MOST_RECOVERIES
+    # What was cancelled is not sent any more, only settled.
+    sends = batch.run.state in Run.SENDING
+    parks = recovered and sends and batch.recoveries >= MOST_RECOVERIES
     Batch.objects.filter(pk=batch.pk).update(
         token=lease.token,
         leased_until=None if parks else now + timedelta(seconds=settings.SEND_LEASE_SECONDS),

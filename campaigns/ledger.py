@@ -199,6 +199,15 @@ def cancel_planned(lease: Lease) -> int:
     )
 
 
+def keep_unknown(lease: Lease) -> int:
+    """Rows that a person had sent again, of a run that was cancelled before they were."""
+    return (
+        rows(lease, Delivery.State.PLANNED)
+        .filter(resends__gt=0)
+        .update(state=Delivery.State.UNKNOWN, reason="not_sent_again", settled_at=timezone.now())
+    )
+
+
 def next_due(lease: Lease) -> datetime | None:
     """When the next planned row of the range may be sent; None if there is none."""
     due: datetime | None = rows(lease, Delivery.State.PLANNED).aggregate(

@@ -93,6 +93,14 @@ def accepted_keys(landed: Sequence[Landed]) -> set[int]:
     }
 
 
+def accepted_before(run: Run, keys: Collection[int]) -> set[int]:
+    """Those of our keys with which this run has had something accepted, by whomever."""
+    accepted = Delivery.objects.filter(
+        month=run.month, run_id=run.pk, state=Delivery.State.ACCEPTED
+    )
+    return {key for key in keys if accepted.filter(subscription__vapid_key=key).exists()}
+
+
 def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[Landed]:
     """The outcomes, with those of CONFIG that stop nobody else as refusals.
 
@@ -104,6 +112,8 @@ def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[La
         return [refusal(one) for one in landed]
     if not any(one.outcome and one.outcome.reason == MISMATCH for one in landed):
         return list(landed)
+    in_doubt = {one.flight.row.vapid_key_id for one in landed} - set(works)
+    works = set(works) | accepted_before(run, in_doubt)
     current = vapid.current(run.campaign.site).pk
 
     def alone(one: Landed) -> bool:
@@ -168,9 +178,12 @@ def add_up(batch: Batch, landed: Sequence[Landed]) -> None:
 
 
 def counted_as(outcome: Outcome) -> str:
-    """Which count of a tally an outcome belongs to; '' for none."""
+    """Which count of a tally an outcome belongs to; '' for none.
+
+    "waits" is all that a push service did not take for now: it asked to wait, or was not reached.
+    """
     if outcome.kind == OutcomeKind.RETRY:
-        return "waits" if outcome.status_code else ""
+        return "" if outcome.reason == "not_started" else "waits"
     return outcome.kind.value if outcome.kind.value in tallies.COUNTS else ""
 
 

@@ -147,6 +147,10 @@ def _plan_again(run: Run, batch: Batch, now: datetime) -> int:
             resent=F("resent") + count,
             due_at=now,
             enqueued_at=None,
+            # Its senders may have died with just these; a person wants it tried again.
+            parked_at=None,
+            recoveries=0,
+            error="",
         )
     return count
 

@@ -11,9 +11,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -24,12 +22,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns import claiming, finishing, leases, ledger, recording, starting, trials
-from campaigns.claiming import Flight, Requests
+from campaigns.claiming import Flight
 from campaigns.gating import Services
 from campaigns.leases import Lease, Lost
+from campaigns.lines import Line
 from campaigns.models import Delivery, Run
 from campaigns.recording import Landed
-from campaigns.trials import Pair
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 
 # So many requests are made between two looks at the network.
@@ -64,48 +62,6 @@ class Sender(Protocol):
     def withdraw(self) -> list[int]:
         """Take back what has not begun: tickets of which no byte has left."""
         ...
-
-
-@dataclass
-class Line:
-    """A batch that this process holds, and what of it is on its way."""
-
-    lease: Lease
-    # Pairs that the run's trials know enough of; None for a test, which has no trials.
-    decided: set[Pair] | None
-    # Answers that the run's trials had counted when it was taken, and since.
-    tried: int = 0
-    run: Run | None = None
-    requests: Requests | None = None
-    waiting: deque[Flight] = field(default_factory=deque)
-    flying: int = 0
-    landed: list[Landed] = field(default_factory=list)
-    landed_at: float = 0.0
-    # Nothing more is claimed: it is done, paused, or a key of ours was refused.
-    ended: bool = False
-    throttled: bool = False
-    # A key of ours was refused. Whose fault that is, is decided when all answers are here.
-    doubted: bool = False
-    # Our keys that a push service took from here.
-    works: set[int] = field(default_factory=set)
-    more_at: datetime | None = None
-    error: str = ""
-
-    @property
-    def out(self) -> int:
-        """Claimed and not recorded."""
-        return len(self.waiting) + self.flying + len(self.landed)
-
-    def rests(self, now: datetime) -> bool:
-        """Whether its throttle has no slot for it yet."""
-        return self.more_at is not None and self.more_at > now
-
-    def room(self) -> int:
-        """How many may be claimed. The first answers of a run are waited for."""
-        if self.ended or self.rests(timezone.now()):
-            return 0
-        trying = self.decided is not None and self.tried < trials.FIRST
-        return 0 if trying and self.out else settings.SEND_WINDOW
 
 
 def deliver(batch_id: int, sender: Sender, stop: Callable[[], bool] = lambda: False) -> None:
@@ -167,10 +123,16 @@ class Turn:
                 self.land(ticket, outcome)
 
     def open(self, batch_id: int | None) -> bool:
-        """Take a batch; whether it is ours now."""
-        lease = self.surely(lambda: leases.take(batch_id)) if batch_id is not None else None
-        if lease is not None:
-            self.lines.append(self.surely(lambda: self.line(lease)))
+        """Take a batch; whether it is ours now. One that can't be taken is left to the watchdog."""
+        if batch_id is None:
+            return False
+        try:
+            lease = self.surely(lambda: leases.take(batch_id))
+            if lease is not None:
+                self.lines.append(self.surely(lambda: self.line(lease)))
+        except Exception:
+            log.exception("Batch %s could not be taken", batch_id)
+            return False
         return lease is not None
 
     def line(self, lease: Lease) -> Line:
@@ -234,7 +196,7 @@ class Turn:
                 return
             line.run, line.more_at = window.run, window.more_at
             line.throttled = window.throttled
-            line.requests = window.requests() if window.flights else line.requests
+            line.requests = window.requests or line.requests
             line.waiting.extend(window.flights)
             self.services.deferred(window.deferred)
 
@@ -296,14 +258,16 @@ class Turn:
         line.landed_at = line.landed_at or time.monotonic()
 
     def take_back(self, of: Line | None = None) -> None:
-        """What was claimed and has not begun is given back: of one batch, or of all."""
+        """Give back what was claimed and has not begun: of one batch, or of all.
+
+        What of other batches has not begun goes back with it, and is claimed again.
+        """
         for line in self.lines if of is None else [of]:
             line.landed += [Landed(flight, None) for flight in line.waiting]
             line.landed_at = line.landed_at or time.monotonic()
             line.waiting.clear()
-        if of is None:
-            for ticket in set(self.sender.withdraw()) & set(self.flights):
-                self.give_back(ticket)
+        for ticket in set(self.sender.withdraw()) & set(self.flights):
+            self.give_back(ticket)
 
     def give_back(self, ticket: int) -> None:
         """No byte of it has left."""
@@ -314,18 +278,25 @@ class Turn:
     # Recording
 
     def gather(self, line: Line) -> None:
-        """Record what has come in, when it is enough or nothing else will come; then maybe end."""
+        """Record what has come in, when it is enough or nothing else will come; then maybe end.
+
+        What goes wrong costs this batch only.
+        """
         quiet = not line.waiting and not line.flying
-        if line.landed and (quiet or (not line.doubted and self.is_enough(line))):
-            try:
+        try:
+            if line.landed and (quiet or (not line.doubted and self.is_enough(line))):
                 self.record(line)
-            except Lost:
-                self.forget(line)
-                return
-        now = timezone.now()
-        long = line.more_at is not None and line.more_at > now + LONG_WAIT
-        if quiet and not line.landed and (line.ended or long):
-            self.close(line)
+            now = timezone.now()
+            long = line.more_at is not None and line.more_at > now + LONG_WAIT
+            if quiet and not line.landed and (line.ended or long):
+                self.close(line)
+        except Lost:
+            self.forget(line)
+        except Exception as error:
+            log.exception("Batch %s could not be recorded", line.lease.batch_id)
+            if line.error or line not in self.lines:
+                self.forget(line)  # its lease ends by itself
+            line.ended, line.error = True, f"{type(error).__name__}: {error}"
 
     def is_enough(self, line: Line) -> bool:
         gathered = len(line.landed) >= settings.SEND_WINDOW
@@ -351,15 +322,15 @@ class Turn:
 
     def close(self, line: Line) -> None:
         """Give the batch back, and finish its run if that was the last."""
+        self.surely(lambda: settle(line.lease, line.more_at, line.error))
         self.lines.remove(line)
-        with contextlib.suppress(Lost):
-            self.surely(lambda: settle(line.lease, line.more_at, line.error))
         self.surely(lambda: finishing.finish_if_settled(line.lease.run_id))
 
     def forget(self, line: Line) -> None:
         """Somebody else holds the batch: what we had of it is theirs, and unknown. What is on its
         way still ends, and is not recorded."""
-        self.lines.remove(line)
+        if line in self.lines:
+            self.lines.remove(line)
         line.waiting.clear()
 
 
@@ -373,6 +344,7 @@ def settle(lease: Lease, not_before: datetime | None = None, error: str = "") ->
     batch = leases.hold(lease)
     claiming.count(batch, [Delivery.State.UNKNOWN] * ledger.orphans_to_unknown(lease))
     if Run.objects.filter(pk=lease.run_id, state=Run.State.CANCELLED).exists():
+        claiming.count(batch, [Delivery.State.UNKNOWN] * ledger.keep_unknown(lease))
         cancelled = ledger.cancel_planned(lease)
         claiming.count(batch, [Delivery.State.CANCELLED] * cancelled)
     leases.release(lease, batch, not_before, error)

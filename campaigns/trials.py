@@ -87,7 +87,7 @@ def note(run: Run, answers: Mapping[Pair, Answers]) -> set[Pair]:
     Always in the order of the pairs, so that two senders never wait for each other.
     """
     decided: set[Pair] = set()
-    for pair in sorted(answers):
+    for pair in sorted(pair for pair in answers if answers[pair].answered):
         new = answers[pair]
         with connection.cursor() as cursor:
             samples = json.dumps(new.samples)

@@ -225,13 +225,6 @@ def test_cancelling_leaves_what_was_to_be_sent_again_unknown(site: Site) -> None
     assert row_of("a").state == Delivery.State.UNKNOWN
 
 
-def test_a_parked_batch_stays_parked(site: Site) -> None:
-    campaign, service = doubtful(site, "a")
-    Batch.objects.update(parked_at=timezone.now())
-    resending.resend(campaign, expected=1)
-    assert Batch.objects.get().parked_at is not None
-
-
 # Over HTTP
 
 

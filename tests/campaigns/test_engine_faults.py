@@ -1,0 +1,227 @@
+"""Faults that one batch, device or message brings about: they cost nobody else anything."""
+
+from datetime import timedelta
+
+import django_rq
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Site
+from campaigns import (
+    claiming,
+    finishing,
+    jobs,
+    leases,
+    planning,
+    recording,
+    reports,
+    resending,
+    sending,
+    starting,
+)
+from campaigns.models import Batch, Delivery, Message, Run
+from campaigns.sending import Turn
+from subscribers.transports.messages import Outcome, OutcomeKind
+from tests.campaigns import senders
+from tests.campaigns.engine import check_books, drive
+from tests.campaigns.senders import FakeService
+from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
+
+pytestmark = pytest.mark.django_db
+
+MISMATCH = Outcome(OutcomeKind.CONFIG, 403, "vapid_mismatch", detail="not the same key")
+State = Delivery.State
+
+
+@pytest.fixture
+def site() -> Site:
+    return make_site()
+
+
+def planned(site: Site, *names: str) -> Run:
+    for name in names:
+        make_subscription(site, endpoint=f"{PUSH_ORIGIN}/wpush/v2/{name}")
+    run = starting.start(make_campaign(site))
+    planning.plan(run.pk)
+    return run
+
+
+def state(run: Run) -> str:
+    run.refresh_from_db()
+    return run.state
+
+
+def end_leases() -> None:
+    Batch.objects.exclude(leased_until=None).update(
+        leased_until=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def test_a_key_that_works_in_other_batches_is_not_at_fault(site: Site, settings: Settings) -> None:
+    settings.SEND_BATCH = 2
+    run = planned(site, "a", "b", "foreign")
+    drive(run, FakeService(foreign=MISMATCH))
+    assert state(run) == Run.State.FINISHED
+    counts = reports.run_counts(run)
+    assert (counts["accepted"], counts["refused"]) == (2, 1)
+
+
+def test_a_host_that_is_longer_than_any_spoils_nothing(site: Site) -> None:
+    run = planned(site, "a", "b")
+    host = ".".join(["a" * 60] * 5) + ".push.services.mozilla.com"
+    make_subscription(site, endpoint=f"https://{host}/wpush/v2/x")
+    run = planned(site)
+    drive(run, FakeService(x=senders.REFUSED))
+    counts = reports.run_counts(run)
+    assert (counts["accepted"], counts["refused"]) == (2, 1)
+
+
+def test_a_batch_that_cannot_be_recorded_costs_no_other(
+    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SEND_BATCH = 2
+    run = planned(site, "a", "b", "c", "d")
+    first, second = Batch.objects.order_by("pk")
+    real = recording.record
+
+    def record(lease: leases.Lease, *others: object) -> object:
+        if lease.batch_id == first.pk:
+            raise ValueError("a poisoned batch")
+        return real(lease, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("campaigns.recording.record", record)
+    Turn(FakeService(), onward=leases.next_due).run(first.pk)
+    check_books(run)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (second.accepted, second.pending) == (2, 0)
+    assert (first.unknown, first.pending) == (2, 0), "nobody can know any more"
+    assert first.error == "ValueError: a poisoned batch"
+    assert first.leased_until is None
+
+
+def test_a_batch_that_cannot_be_taken_costs_no_other(
+    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SEND_BATCH = 1
+    planned(site, "a", "b")
+    first, second = Batch.objects.order_by("pk")
+    real = leases.take
+
+    def take(batch_id: int) -> leases.Lease | None:
+        if batch_id == first.pk:
+            raise ValueError("a poisoned batch")
+        return real(batch_id)
+
+    monkeypatch.setattr("campaigns.leases.take", take)
+    ahead = iter([second.pk])
+    Turn(service := FakeService(), onward=lambda _but: next(ahead, None)).run(first.pk)
+    assert len(service.log) == 1
+    second.refresh_from_db()
+    assert second.pending == 0
+
+
+def test_a_message_that_cannot_be_rendered_leaves_everybody_planned(site: Site) -> None:
+    run = planned(site, "a", "b")
+    Message.objects.update(actions=[{"title": "without an address"}])
+    sending.deliver(Batch.objects.get().pk, FakeService())
+    check_books(run)
+    assert reports.run_counts(run)["pending"] == 2
+    assert Batch.objects.get().error.startswith("KeyError")
+
+
+def test_what_was_to_be_sent_again_and_is_cancelled_on_its_way_stays_unknown(site: Site) -> None:
+    run = planned(site, "lost")
+    drive(run, FakeService(lost=senders.UNKNOWN))
+    assert resending.resend(run.campaign, expected=1) == 1
+    service = FakeService(lost=senders.BUSY)
+    service.before = lambda: starting.cancel(run.campaign)
+    drive(run, service)
+    check_books(run)
+    row = Delivery.objects.get()
+    assert (row.state, row.reason, row.resends) == (State.UNKNOWN, "not_sent_again", 1)
+
+
+def test_what_was_cancelled_is_settled_however_often_its_senders_died(site: Site) -> None:
+    run = planned(site, "a", "b")
+    assert leases.take(Batch.objects.get().pk) is not None
+    Batch.objects.update(recoveries=leases.MOST_RECOVERIES)
+    end_leases()
+    starting.cancel(run.campaign)
+    sending.deliver(Batch.objects.get().pk, FakeService())
+    check_books(run)
+    assert reports.run_counts(run)["cancelled"] == 2
+
+
+def test_what_made_a_batch_park_can_be_sent_again(site: Site) -> None:
+    run = planned(site, "a", "b")
+    lease = leases.take(Batch.objects.get().pk)
+    assert lease is not None
+    assert claiming.claim(lease, 10) is not None
+    Batch.objects.update(recoveries=leases.MOST_RECOVERIES)
+    end_leases()
+    assert leases.take(Batch.objects.get().pk) is None
+    finishing.finish_settled()
+    assert state(run) == Run.State.FINISHED
+    resending.resend(run.campaign, expected=2)
+    drive(run, service := FakeService())
+    assert len(service.log) == 2
+    assert state(run) == Run.State.FINISHED
+
+
+class Crowded(FakeService):
+    """One answers at once; the others still wait for room."""
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        for ticket, request in self.started.items():
+            if request[0].url.endswith("/refused"):
+                del self.started[ticket]
+                return [(ticket, self.answer(request))]
+        return super().step(seconds)
+
+
+def test_after_a_refused_key_nothing_more_leaves(site: Site) -> None:
+    run = planned(site, "a", "b", "refused", "c")
+    drive(run, service := Crowded(refused=senders.CONFIG))
+    assert len(service.log) == 1
+    assert state(run) == Run.State.PAUSED
+    assert reports.run_counts(run)["pending"] == 4
+
+
+class Interrupted(FakeService):
+    """Interrupted once, as by a time limit; what it had in hand is answered later."""
+
+    interrupted = False
+
+    def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        return super().step(seconds)
+
+
+def test_answers_to_an_interrupted_turn_are_taken_for_nobody_elses(
+    site: Site, settings: Settings
+) -> None:
+    settings.SEND_BATCH = 1
+    planned(site, "gone", "b")
+    first, second = Batch.objects.order_by("pk")
+    service = Interrupted(gone=senders.GONE)
+    with pytest.raises(KeyboardInterrupt):
+        sending.deliver(first.pk, service)
+    sending.deliver(second.pk, service)
+    rows = Delivery.objects.order_by("subscription_id").values_list("state", flat=True)
+    assert list(rows) == [State.SENDING, State.ACCEPTED]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_waits_in_the_queue_once(site: Site) -> None:
+    planned(site, "a")
+    batch = Batch.objects.get()
+    for _take in range(5):
+        jobs.enqueue_due(timezone.now())
+        lease = leases.take(batch.pk)
+        assert lease is not None
+        sending.settle(lease)
+    assert django_rq.get_queue("send").count == 1
