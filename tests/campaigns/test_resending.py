@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import AuditEvent, Role, Site
 from campaigns import reports, resending, sending, starting
