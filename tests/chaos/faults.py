@@ -21,6 +21,7 @@ from django.db import connection
 
 from campaigns import jobs
 from campaigns.models import Batch
+from config.embedded import processes
 from tests.chaos.pushing import Rule
 from tests.chaos.scene import Scene, persistently
 from tests.chaos.stack import DRAIN_SECONDS, children_of
@@ -86,6 +87,8 @@ def kill_machine(scene: Scene) -> bool:
         assert server.process is not None
         kill(server.process.pid)
         server.process.wait()
+    # Its children end when they notice; a machine without power has none.
+    processes.wait_for(lambda: not stack.postgres.has_processes(), DRAIN_SECONDS)
     stack.postgres.start()
     stack.valkey.start()
     connection.close()
@@ -249,7 +252,7 @@ FAULTS: dict[str, Act] = {
     "accept_then_reset": answers({"action": "reset", "accept": True}, 0.02),
     "hang": answers({"action": "hang", "seconds": 30, "accept": True}, 0.02),
     "hang_unaccepted": answers({"action": "hang", "seconds": 30}, 0.01),
-    "limited": answers({"status": 429, "headers": {"Retry-After": "2"}}),
+    "limited": answers({"status": 429, "headers": {"Retry-After": "2"}}, 0.03),
     "unavailable": unavailable,
     "deploys": deploys,
     "ticker_dies": ticker_dies,
