@@ -102,3 +102,13 @@ def test_a_job_that_takes_too_long_does_not_hold_up_the_stop(
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_finds_loaded_what_an_address_needs(tmp_path: Path) -> None:
+    """The first push of a turn would wait for it."""
+    found = tmp_path / "found"
+    code = f"import sys; open({str(found)!r}, 'w').write(str('config.urls' in sys.modules) + '.')"
+    django_rq.get_queue("send").enqueue("builtins.exec", code)
+    assert processes.wait_for(lambda: found.exists() and found.read_text().endswith("."), 60)
+    assert found.read_text() == "True."

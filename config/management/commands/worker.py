@@ -22,7 +22,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import register
 
 # Loaded here once rather than in each job's process.
-from campaigns import jobs
+from campaigns import jobs, payload
 
 # An idle worker looks up this often, so that work which a killed one left is found soon.
 WORKER_TTL: Final = 60
@@ -100,6 +100,8 @@ class Command(BaseCommand):
         names = list(settings.RQ_QUEUES)
         queues = [django_rq.get_queue(name) for name in names]
         wait_for(queues[0].connection)
+        # The first address that is made loads every view: here once, not in each job's process.
+        payload.receipts_url()
         worker = DrainingWorker(
             queues,
             connection=queues[0].connection,
