@@ -27,6 +27,7 @@ FEW = 10_000
 HOURS = 3_600.0
 # Later than a sender needs for what it may have in flight: then cores are not what limits it.
 LATE_MS = 500.0
+MIDDLE = (0.1, 0.9)
 # Shares of the run in which each phase is measured. Between them workers start, stop and settle.
 ONE, TWO, TWO_LATE, ONE_LATE, LAST = (
     *((0.05, 0.25), (0.3, 0.5), (0.52, 0.6), (0.62, 0.65)),
@@ -68,13 +69,13 @@ def main() -> None:
         workers = [found.worker()]
         found.wait_until_ready(len(workers))
         few = cost_of_few(found, small, workers)
-        findings.say(f"a run of {small.subscriptions.count():,}", few.line())
+        findings.say("one worker, a small run", few.line())
         with watch.memory(workers) as memory:
             last = sending_of(found, run, workers, findings)
         compare(few, last, findings)
-        first, later = memory.median_of(0.1, 0.3), memory.median_of(0.7, 1.0)
+        first, later = memory.median_of(0.1, 0.4), memory.median_of(0.7, 1.0)
         figure = f"{memory.most:.0f} MiB at most, {first:.0f} early, {later:.0f} late"
-        flat = memory.most <= 200 and later <= first * 1.1
+        flat = memory.most <= 200 and later <= first * 1.15
         findings.say("memory of a worker's largest process", figure, "200, flat", flat)
         sizes(findings, "ledger, sent")
         found.worker()
@@ -87,16 +88,11 @@ def main() -> None:
 
 def planning_of(site: Site, count: int, findings: Findings) -> Run:
     """Plan a run in this process, and leave it paused."""
-    from campaigns import planning, starting
-
-    run = starting.start(devices.campaign(site))
     begun = time.monotonic()
-    planning.plan(run.pk)
+    run = paused(site)
     seconds = time.monotonic() - begun
     findings.say(f"planning {count:,}", f"{seconds:.1f} s", "20", seconds <= 20)
-    starting.pause(run.campaign)
     sizes(findings, "ledger, planned")
-    run.refresh_from_db()
     return run
 
 
@@ -116,40 +112,50 @@ def sizes(findings: Findings, what: str) -> None:
 
 
 def cost_of_few(found: Stage, site: Site, workers: list[Worker]) -> Cost:
-    """The cost of a message in a small run: the second one, as the first warms everything up."""
+    """The cost of a message in the middle of a small run: the second, as the first warms all up."""
     for _ in range(2):
-        before = watch.read(found, workers)
-        run_now(site)
-        after = watch.read(found, workers)
-    return watch.between(before, after)
+        run, begun = paused(site), found.sink.count()
+        starting_again(run)
+        cost = between(found, workers, begun, run, MIDDLE)
+        finish(run)
+    return cost
 
 
-def run_now(site: Site) -> None:
-    """A campaign from its start to its end, by whatever workers there are."""
+def paused(site: Site) -> Run:
+    """A run of everybody on a site: planned, and not sending."""
     from campaigns import starting
+
+    run = devices.planned(site)
+    starting.pause(run.campaign)
+    run.refresh_from_db()
+    return run
+
+
+def starting_again(run: Run) -> None:
+    from campaigns import starting
+
+    starting.resume(run.campaign)
+
+
+def finish(run: Run) -> None:
+    """Wait for the end of a run; everybody must have been accepted."""
+    from campaigns import reports
     from campaigns.models import Run
 
-    run = starting.start(devices.campaign(site))
-    runs = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED)
-    wait_for(runs.exists, "the end of a run", HOURS, 0.05)
+    finished = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED)
+    wait_for(finished.exists, "the end of the run", HOURS, 0.1)
+    counts = reports.run_counts(run)
+    assert counts["accepted"] == counts["audience"], counts
 
 
 def sending_of(found: Stage, run: Run, workers: list[Worker], findings: Findings) -> Cost:
     """All of a large run in five phases; the cost of the last, by one worker again."""
-    from campaigns import reports, starting
-    from campaigns.models import Run
-
-    audience = reports.run_counts(run)["audience"]
     begun = found.sink.count()
 
     def phase(share: tuple[float, float]) -> Cost:
-        first, last = (begun + round(audience * part) for part in share)
-        reach(found, first)
-        before = watch.read(found, workers)
-        reach(found, last)
-        return watch.between(before, watch.read(found, workers))
+        return between(found, workers, begun, run, share)
 
-    starting.resume(run.campaign)
+    starting_again(run)
     one = phase(ONE)
     findings.say("one worker", one.line())
     workers.append(found.worker())
@@ -165,11 +171,22 @@ def sending_of(found: Stage, run: Run, workers: list[Worker], findings: Findings
     found.sink.answer_after(0)
     last = phase(LAST)
     findings.say("one worker, the last third", last.line())
-    runs = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED)
-    wait_for(runs.exists, "the end of the run", HOURS, 0.1)
-    counts = reports.run_counts(run)
-    assert counts["accepted"] == audience, counts
+    finish(run)
     return last
+
+
+def between(
+    found: Stage, workers: list[Worker], begun: int, run: Run, share: tuple[float, float]
+) -> Cost:
+    """The cost between two shares of a run. `begun`: what the sink had accepted before it."""
+    from campaigns import reports
+
+    audience = reports.run_counts(run)["audience"]
+    first, last = (begun + round(audience * part) for part in share)
+    reach(found, first)
+    before = watch.read(found, workers)
+    reach(found, last)
+    return watch.between(before, watch.read(found, workers))
 
 
 def reach(found: Stage, count: int) -> None:
@@ -199,23 +216,42 @@ def starts_and_pauses(found: Stage, site: Site, findings: Findings) -> None:
     """
     from campaigns import starting
 
-    to_first, to_last = [], []
+    to_first, to_last, ways = [], [], []
     for _ in range(STARTS):
         campaign = devices.campaign(site)
         before = found.sink.count()
-        starting.start(campaign)
+        run = starting.start(campaign)
         started = time.time()
         reach(found, before + 1)
         time.sleep(SENDING_SECONDS)
         starting.pause(campaign)
-        paused = time.time()
+        stopped = time.time()
         wait_until_quiet(found)
         times = [record.at for record in found.sink.accepted(after=before)]
         to_first.append(min(times) - started)
-        to_last.append(max(max(times) - paused, 0.0))
+        to_last.append(max(max(times) - stopped, 0.0))
+        ways.append(way_of(run, started))
     for what, seconds in (("first push after send now", to_first), ("pause takes effect", to_last)):
         figure = f"{max(seconds):.1f} s at worst of {', '.join(f'{s:.1f}' for s in seconds)}"
         findings.say(what, figure, "2", max(seconds) <= 2)
+    for way in ways:
+        findings.say("the way to the first push", way)
+
+
+def way_of(run: Run, started: float) -> str:
+    """When, after "send now", each step to the first push was done."""
+    from django.db.models import Min
+
+    from campaigns.models import Batch, Delivery
+
+    run.refresh_from_db()
+    planned = Batch.objects.filter(run=run).aggregate(at=Min("pk"))["at"]
+    due = Batch.objects.get(pk=planned).due_at
+    rows = Delivery.objects.filter(month=run.month, run_id=run.pk)
+    claimed = rows.aggregate(at=Min("sent_at"))["at"]
+    steps = {"to the queue": run.enqueued_at, "first planned": due, "first claimed": claimed}
+    known = {name: at.timestamp() - started for name, at in steps.items() if at is not None}
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in known.items())
 
 
 def wait_until_quiet(found: Stage) -> None:

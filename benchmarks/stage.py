@@ -108,6 +108,8 @@ def prepare(found: Stage) -> None:
     """The environment of this process and of all that it starts; the tables; whom to trust."""
     for name in ("ALLOWED_HOSTS", "PUBLIC_URL", "DEMO", "TRUSTED_PROXIES"):
         os.environ.pop(name, None)
+    # Else each process that starts would compile everything anew, as it does nowhere else.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ |= {
         "BENCH_CA": str(found.sink.ca_file),
         "DATABASE_URL": embedded.database_url(found.folder),
