@@ -96,8 +96,9 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         batch.save(update_fields=["leased_until"])
         soon = slots.first - throttling.HORIZON / 2
         return Window(run, [], throttled=True, more_at=soon)
-    limit = slots.count if slots else limit
-    rows = ledger.claim(lease, version=run.message.version, limit=limit, shut=shut or {})
+    most = slots.count if slots else limit
+    version = run.message.version
+    rows = ledger.claim(lease, version=version, limit=limit, most=most, shut=shut or {})
     if not rows:
         return None
     sending = [row for row in rows if row.state == Delivery.State.SENDING]

@@ -181,7 +181,9 @@ def revise(
 def _open_run(campaign: Campaign) -> Run:
     """The run of a campaign that has not ended; both are locked, in this order."""
     state = _locked(campaign).state
-    run = Run.objects.select_for_update().filter(campaign=campaign, kind=Run.Kind.CAMPAIGN).first()
+    # Not its key: a sender that holds a batch may be about to refer to it.
+    runs = Run.objects.select_for_update(no_key=True)
+    run = runs.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN).first()
     if state in Campaign.OPEN and run is not None:
         return run
     if state in Campaign.EDITABLE:

@@ -35,7 +35,10 @@ WITH due AS (
         AS shut (origin, until, step)
 ), seen AS (
     SELECT due.*, device.*, shut.until + make_interval(secs => shut.step * row_number() OVER (
-        PARTITION BY shut.origin ORDER BY due.subscription_id)) AS later
+        PARTITION BY shut.origin ORDER BY due.subscription_id)) AS later,
+        row_number() OVER (
+            PARTITION BY device.state = 'active' AND shut.origin IS NULL
+            ORDER BY due.subscription_id) AS turn
     FROM due LEFT JOIN device ON device.id = due.subscription_id
         LEFT JOIN shut ON device.state = 'active'
             AND starts_with(device.endpoint, shut.origin || '/')
@@ -55,6 +58,7 @@ SET state = CASE WHEN s.later IS NOT NULL THEN 0 WHEN s.state = 'active' THEN 1
     version = CASE WHEN s.state = 'active' AND s.later IS NULL THEN %(version)s ELSE d.version END
 FROM seen AS s
 WHERE d.month = s.month AND d.run_id = s.run_id AND d.subscription_id = s.subscription_id
+    AND (s.state IS DISTINCT FROM 'active' OR s.later IS NOT NULL OR s.turn <= %(most)s)
 RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d.sent_at)::float8,
     s.endpoint, s.p256dh, s.auth, s.vapid_key_id
 """
@@ -137,8 +141,11 @@ def rows(lease: Lease, state: Delivery.State) -> QuerySet[Delivery]:
     )
 
 
-def claim(lease: Lease, *, version: int, limit: int, shut: Mapping[str, Shut]) -> list[Claimed]:
-    """Claim the next window, at most `limit` rows. Call it while the lease is held.
+def claim(
+    lease: Lease, *, version: int, limit: int, most: int, shut: Mapping[str, Shut]
+) -> list[Claimed]:
+    """Claim the next window: of at most `limit` rows, at most `most` to send. Call it while the
+    lease is held.
 
     `shut`: push services that have to wait, by origin.
     """
@@ -152,6 +159,7 @@ def claim(lease: Lease, *, version: int, limit: int, shut: Mapping[str, Shut]) -
                 "last": lease.last,
                 "now": timezone.now(),
                 "limit": limit,
+                "most": most,
                 "version": version,
                 "origins": list(shut),
                 "untils": [one.until for one in shut.values()],

@@ -46,7 +46,7 @@ def plan(run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
 def plan_chunk(run_id: int) -> bool:
     """Plan the next chunk; False when the run is not being planned (any more)."""
     run = (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("campaign__audience")
         .filter(pk=run_id, state=Run.State.PLANNING)
         .first()

@@ -91,7 +91,9 @@ def resend(campaign: Campaign, *, expected: int, by: User | None = None, by_name
     by now, if nothing is unknown, or if the campaign was cancelled. A paused one stays paused.
     """
     Campaign.objects.select_for_update().get(pk=campaign.pk)
-    run = Run.objects.select_for_update().filter(campaign=campaign, kind=Run.Kind.CAMPAIGN).first()
+    # Not its key: a sender that holds a batch may be about to refer to it.
+    runs = Run.objects.select_for_update(no_key=True)
+    run = runs.filter(campaign=campaign, kind=Run.Kind.CAMPAIGN).first()
     if run is None:
         raise Refused(_("It has not started, so nothing is unknown."))
     if run.state == Run.State.CANCELLED:

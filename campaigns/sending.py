@@ -154,8 +154,8 @@ class Turn:
                 line.ended = True
             self.take_back()
             return
-        for line in self.lines:
-            while not line.waiting and self.fits(line):
+        for line in list(self.lines):
+            if not line.waiting and self.fits(line):
                 self.claim_of(line)
         # A throttled run leaves time for others.
         free = all(line.ended or line.throttled for line in self.lines)
@@ -229,7 +229,7 @@ class Turn:
         if not self.flights:
             self.rest()
             return
-        busy = any(line.waiting for line in self.lines)
+        busy = any(line.waiting or self.fits(line) for line in self.lines)
         for ticket, outcome in self.sender.step(0.0 if busy else STEP_SECONDS):
             self.land(ticket, outcome)
 

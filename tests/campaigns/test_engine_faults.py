@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import django_rq
 import pytest
+import time_machine
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -19,12 +21,16 @@ from campaigns import (
     resending,
     sending,
     starting,
+    trials,
 )
-from campaigns.models import Batch, Delivery, Message, Run
+from campaigns.ledger import Shut
+from campaigns.models import Batch, Delivery, Message, Run, Trial
 from campaigns.sending import Turn
+from subscribers.models import Subscription, VapidKey
 from subscribers.transports.messages import Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
+from tests.campaigns.locks import Meanwhile
 from tests.campaigns.senders import FakeService
 from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
 
@@ -225,3 +231,56 @@ def test_a_batch_waits_in_the_queue_once(site: Site) -> None:
         assert lease is not None
         sending.settle(lease)
     assert django_rq.get_queue("send").count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sending_again_and_the_first_answers_of_a_run_get_out_of_each_others_way(
+    site: Site,
+) -> None:
+    run = planned(site, "lost", "busy")
+    drive(run, FakeService(lost=senders.UNKNOWN, busy=senders.BUSY))
+    Trial.objects.all().delete()
+    key = VapidKey.objects.get().pk
+    Batch.objects.update(due_at=timezone.now())
+    lease = leases.take(Batch.objects.get().pk)
+    assert lease is not None
+    other = Meanwhile()
+    with transaction.atomic():
+        leases.hold(lease)
+        again = other.start(lambda: resending.resend(run.campaign, expected=1))
+        # Refers to the run, which the other holds while it waits for our batch.
+        trials.note(run, {(key, PUSH_ORIGIN): trials.Answers(answered=1)})
+    assert again.result() == 1
+    other.pool.shutdown()
+
+
+def test_whoever_waits_uses_no_slot_of_a_throttle(site: Site) -> None:
+    planned(site, *(f"d{number}" for number in range(30)))
+    good = make_subscription(site, endpoint="https://fcm.googleapis.com/fcm/send/good")
+    run = starting.start(make_campaign(site, throttle=6))
+    planning.plan(run.pk)
+    batch = Batch.objects.get(run=run)
+    lease = leases.take(batch.pk)
+    assert lease is not None
+    waits = {PUSH_ORIGIN: Shut(timezone.now() + timedelta(minutes=1), 0.1)}
+    window = claiming.claim(lease, 250, waits)
+    assert window is not None
+    assert [flight.row.endpoint for flight in window.flights] == [good.endpoint]
+    assert window.deferred == {PUSH_ORIGIN: 30}, "all in the same claim"
+
+
+def test_a_throttle_bounds_what_is_sent_and_not_what_is_looked_at(site: Site) -> None:
+    planned(site, *(f"d{number}" for number in range(5)))
+    run = starting.start(make_campaign(site, throttle=120))
+    planning.plan(run.pk)
+    Subscription.objects.filter(endpoint__endswith="d4").update(state="unsubscribed")
+    lease = leases.take(Batch.objects.get(run=run).pk)
+    assert lease is not None
+    with time_machine.travel(timezone.now(), tick=False):
+        window = claiming.claim(lease, 250)
+    assert window is not None
+    assert len(window.flights) == 3
+    rows = Delivery.objects.filter(run_id=run.pk).order_by("subscription_id")
+    states = list(rows.values_list("state", flat=True))
+    assert states == [*[State.SENDING] * 3, State.PLANNED, State.SKIPPED]
+    check_books(run)
