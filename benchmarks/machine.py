@@ -6,12 +6,14 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pycurl
 
+ROOT = Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEBIBYTE = 1024 * 1024
@@ -24,11 +26,22 @@ def described(*packages: str) -> str:
     parts = [
         f"{now:%Y-%m-%d %H:%M} UTC",
         f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        *commit(),
         f"Python {platform.python_version()}",
         f"libcurl {pycurl.version_info()[1]}",
         *versions,
     ]
     return "; ".join(parts)
+
+
+def commit() -> list[str]:
+    """Which commit is measured, where git can tell."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [f"commit {said.stdout.strip()}"] if said.returncode == 0 else []
 
 
 def processor() -> str:
