@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from config.embedded import processes
+
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
     from granian.rsgi import Scope
@@ -128,8 +130,9 @@ def running(folder: Path, *, log: Path | None = None) -> Iterator[Sink]:
     make_certificate(folder)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    environment = {**os.environ, "BENCH_LOG": str(log or "")}
-    process = subprocess.Popen(command(folder, port), cwd=ROOT, env=environment)  # noqa: S603
+    environment = {**os.environ, "BENCH_LOG": str(log or ""), "PYTHONPATH": str(ROOT)}
+    # It dies with whoever started it.
+    process = processes.spawn(command(folder, port), log=folder / "sink.log", env=environment)
     sink = Sink(folder, port, log, process)
     try:
         end = time.monotonic() + PATIENCE_SECONDS

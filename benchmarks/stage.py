@@ -23,6 +23,7 @@ from cryptography.fernet import Fernet
 from benchmarks import sink
 from benchmarks.sink import Sink
 from config import embedded
+from config.embedded import processes
 from config.embedded.postgres import Postgres
 from config.embedded.valkey import Valkey
 
@@ -54,11 +55,12 @@ class Stage:
         return self.spawn("manage", "ticker", "--skip-checks")
 
     def spawn(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-        log = self.folder / "log" / f"{module}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=output, stderr=output
-            )
+        """Run a module of the repository; it dies with us."""
+        process = processes.spawn(
+            [sys.executable, "-m", module, *arguments],
+            log=self.folder / "log" / f"{module}.log",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         self.started.append(process)
         return process
 
