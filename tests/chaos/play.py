@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -56,6 +57,8 @@ def play(stack: Stack, population: Population, mix: Mix) -> Report:
     began, missed = time.monotonic(), []
     for moment, name in mix.faults:
         here = scene.until(moment)
+        seconds = time.monotonic() - began
+        say(f"{mix.name}: {seconds:.0f} s, {scene.accepted()} accepted, now {name}")
         # Not before they are planned: the audience is frozen when planning comes to them.
         leave(leaving)
         leaving = []
@@ -80,6 +83,12 @@ def play(stack: Stack, population: Population, mix: Mix) -> Report:
         violations=violations,
         missed=missed,
     )
+
+
+def say(text: str) -> None:
+    """How far it is, for a person who waits."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def begin(stack: Stack, population: Population, mix: Mix) -> tuple[Scene, list[int]]:
