@@ -4,7 +4,7 @@
 
 A PostgreSQL, a Valkey, a ticker, workers and a sink of its own are started, as `manage.py up` does.
 All share the machine: rates by the clock say little where cores are few, so the cost of a message
-is given in CPU. It takes about a quarter of an hour for a million, and 4 GB of disk meanwhile.
+is given in CPU. It takes about ten minutes for a million, and 4 GB of disk meanwhile.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ HOURS = 3_600.0
 # Later than a sender needs for what it may have in flight: then cores are not what limits it.
 LATE_MS = 500.0
 MIDDLE = (0.1, 0.9)
-# Shares of the run in which each phase is measured. Between them workers start, stop and settle.
+# Where in the large run each phase is measured, in units of a twentieth of it or of UNIT messages,
+# whichever is less. Between the phases workers start, stop and settle.
+UNIT = 25_000
 ONE, TWO, TWO_LATE, ONE_LATE, LAST = (
-    *((0.05, 0.25), (0.3, 0.5), (0.52, 0.6), (0.62, 0.65)),
-    (0.67, 0.97),
+    *((0.4, 2.0), (2.4, 4.0), (4.4, 5.2), (5.4, 5.8)),
+    (6.0, 8.0),
 )
 SENDING_SECONDS = 5.0
 QUIET_SECONDS = 3.0
@@ -113,10 +115,12 @@ def sizes(findings: Findings, what: str) -> None:
 
 def cost_of_few(found: Stage, site: Site, workers: list[Worker]) -> Cost:
     """The cost of a message in the middle of a small run: the second, as the first warms all up."""
+    from campaigns import starting
+
     for _ in range(2):
         run, begun = paused(site), found.sink.count()
-        starting_again(run)
-        cost = between(found, workers, begun, run, MIDDLE)
+        starting.resume(run.campaign)
+        cost = between(found, workers, begun, run_size(run), MIDDLE)
         finish(run)
     return cost
 
@@ -131,12 +135,6 @@ def paused(site: Site) -> Run:
     return run
 
 
-def starting_again(run: Run) -> None:
-    from campaigns import starting
-
-    starting.resume(run.campaign)
-
-
 def finish(run: Run) -> None:
     """Wait for the end of a run; everybody must have been accepted."""
     from campaigns import reports
@@ -149,13 +147,15 @@ def finish(run: Run) -> None:
 
 
 def sending_of(found: Stage, run: Run, workers: list[Worker], findings: Findings) -> Cost:
-    """All of a large run in five phases; the cost of the last, by one worker again."""
+    """The first 200,000 of a large run in five phases; the cost of the last, by one worker."""
+    from campaigns import starting
+
     begun = found.sink.count()
 
-    def phase(share: tuple[float, float]) -> Cost:
-        return between(found, workers, begun, run, share)
+    def phase(units: tuple[float, float]) -> Cost:
+        return between(found, workers, begun, min(run_size(run) / 20, UNIT), units)
 
-    starting_again(run)
+    starting.resume(run.campaign)
     one = phase(ONE)
     findings.say("one worker", one.line())
     workers.append(found.worker())
@@ -170,19 +170,23 @@ def sending_of(found: Stage, run: Run, workers: list[Worker], findings: Findings
     faster(findings, f"the same, answers after {LATE_MS:g} ms", two_late, one_late, held=True)
     found.sink.answer_after(0)
     last = phase(LAST)
-    findings.say("one worker, the last third", last.line())
-    finish(run)
+    findings.say("one worker again", last.line())
+    starting.pause(run.campaign)
+    wait_until_quiet(found)
     return last
 
 
-def between(
-    found: Stage, workers: list[Worker], begun: int, run: Run, share: tuple[float, float]
-) -> Cost:
-    """The cost between two shares of a run. `begun`: what the sink had accepted before it."""
+def run_size(run: Run) -> int:
     from campaigns import reports
 
-    audience = reports.run_counts(run)["audience"]
-    first, last = (begun + round(audience * part) for part in share)
+    return int(reports.run_counts(run)["audience"])
+
+
+def between(
+    found: Stage, workers: list[Worker], begun: int, unit: float, units: tuple[float, float]
+) -> Cost:
+    """The cost between two points of a run. `begun`: what the sink had accepted before it."""
+    first, last = (begun + round(unit * part) for part in units)
     reach(found, first)
     before = watch.read(found, workers)
     reach(found, last)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import books, devices, machine, watch
 from benchmarks.sink import Accepted
 from benchmarks.stage import Stage, end, stage, wait_for
-from benchmarks.watch import Worker
+from benchmarks.watch import Cost, Worker
 
 if TYPE_CHECKING:
     from campaigns.models import Run
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 HOURS = 4 * 3_600.0
 STEP_SECONDS = 10
+COSTS = (("before the deploy", "cost_early"), ("after the restart", "cost_late"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Play:
     workers: list[Worker] = field(default_factory=list)
     every_worker: list[Worker] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    # Before the first event, and after the last.
+    costs: list[Cost] = field(default_factory=list)
 
     def start_processes(self) -> None:
         self.ticker = self.found.ticker()
@@ -110,7 +113,9 @@ def main() -> None:
             "workers": WORKERS,
             "events": [asdict(event) for event in play.events],
             **timing(play, run, found.sink.accepted()),
-            "memory_mib": round(memory.most),
+            "cost_early": asdict(play.costs[0]),
+            "cost_late": asdict(play.costs[1]),
+            "memory_mib": [round(mib) for mib in memory.thinned()],
             "books": asdict(compared),
         }
     text = described_result(result, compared)
@@ -127,6 +132,7 @@ def played(play: Play, campaign: Any) -> Run:
 
     run = starting.start(campaign)
     play.begun = time.time()
+    measure(play, 0.02, 0.24)
     for share, what, act in (
         (0.25, "deploy: SIGTERM to ticker and workers, then new ones", play.deploy),
         (0.5, "FLUSHALL", play.flush_all),
@@ -134,10 +140,19 @@ def played(play: Play, campaign: Any) -> Run:
     ):
         reach(play, round(play.audience * share))
         play.do(what, act)
+    measure(play, 0.78, 0.98)
     finished = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED)
     wait_for(finished.exists, "the end of the run", HOURS, 0.5)
     run.refresh_from_db()
     return run
+
+
+def measure(play: Play, first: float, last: float) -> None:
+    """What a message costs between two shares of the run."""
+    reach(play, round(play.audience * first))
+    before = watch.read(play.found, play.workers)
+    reach(play, round(play.audience * last))
+    play.costs.append(watch.between(before, watch.read(play.found, play.workers)))
 
 
 def reach(play: Play, count: int) -> None:
@@ -183,8 +198,10 @@ def described_result(result: dict[str, Any], compared: books.Books) -> str:
             for event in result["events"]
         ),
         f"longest silence {result['longest_silence_seconds']} s, from "
-        f"{result['longest_silence_at']} s on; memory of the largest process "
-        f"{result['memory_mib']} MiB",
+        f"{result['longest_silence_at']} s on",
+        *(f"{when}: {Cost(**result[key]).line()}" for when, key in COSTS),
+        f"memory of a worker's largest process: at most {max(result['memory_mib'])} MiB, "
+        f"at the end {result['memory_mib'][-1]} MiB",
         *compared.lines(),
     ]
     return "\n".join(lines)

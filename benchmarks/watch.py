@@ -93,6 +93,12 @@ class Memory:
         part = sorted(self.samples[int(count * first) : max(int(count * last), 1)])
         return part[len(part) // 2] if part else 0.0
 
+    def thinned(self, count: int = 100) -> list[float]:
+        """At most so many values, each the most of its part."""
+        size = -(-len(self.samples) // count) or 1
+        parts = [self.samples[i : i + size] for i in range(0, len(self.samples), size)]
+        return [max(part) for part in parts]
+
 
 @contextmanager
 def memory(workers: list[Worker]) -> Iterator[Memory]:
