@@ -15,6 +15,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -285,9 +286,10 @@ def read_mark() -> Mark | None:
 
 def note(counter: int) -> None:
     """Write the count down: whole or not at all, and on the disk when this returns."""
-    draft = place().with_name(f".epoch.{os.getpid()}")
+    # Two machines that share the folder may have the same process numbers.
+    draft = place().with_name(f".epoch.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with draft.open("w") as file:
+        with draft.open("x") as file:
             # A copy of the file is another file: its number is not the one that it holds.
             inode = os.fstat(file.fileno()).st_ino
             json.dump({"counter": counter, "inode": inode}, file)
@@ -296,6 +298,7 @@ def note(counter: int) -> None:
         draft.replace(place())
     except OSError as error:
         log.warning("VAR_DIR/epoch can't be written: %s", error)
+        draft.unlink(missing_ok=True)
 
 
 def trouble() -> str:

@@ -130,6 +130,9 @@ def release(
         batch.parked_at = now if batch.recoveries >= MOST_RECOVERIES else None
         batch.recoveries = min(batch.recoveries + 1, MOST_RECOVERIES)
     batch.due_at = ledger.next_due(lease)
+    if batch.due_at and not error:
+        # It goes on. What is done keeps its history.
+        batch.recoveries = 0
     if batch.due_at and not_before:
         batch.due_at = max(batch.due_at, not_before)
     batch.save(

@@ -66,7 +66,8 @@ RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d
 # The range bounds what is read while the database knows nothing yet of a new month's rows: it takes
 # the run for a small one then, and would read all of it for every window. What was given back
 # before a byte left counts as no attempt. What a person had sent again, and is not accepted now,
-# stays unknown: its first request may have been, and was if the device has reported meanwhile.
+# stays unknown: its first request may have been. What would be tried again is accepted if its
+# device has reported meanwhile.
 RECORD = """
 UPDATE campaigns_delivery AS d
 SET state = CASE WHEN d.resends > 0 AND o.state IN (3, 4, 6) THEN 8

@@ -37,8 +37,6 @@ class Line:
     throttled: bool = False
     # A key of ours was refused. Whose fault that is, is decided when all answers are here.
     doubted: bool = False
-    # Our keys that a push service took from here.
-    works: set[int] = field(default_factory=set)
     more_at: datetime | None = None
     error: str = ""
 

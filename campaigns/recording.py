@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,6 +31,12 @@ DATABASE_SECONDS = 30.0
 T = TypeVar("T")
 MOST_MS = 32_767
 MISMATCH = "vapid_mismatch"
+KEY_REASONS = (MISMATCH, "vapid_rejected", "vapid_unusable", "wns_domain_blocked")
+# Refusals of a key that works: up to two together, or one in a hundred answers, are those of single
+# addresses, and no more than twenty such in a run. More of them are our key's.
+FEW_REFUSED = 2
+FEW_AMONG = 100
+MOST_ALONE = 20
 
 STATES = {
     OutcomeKind.ACCEPTED: Delivery.State.ACCEPTED,
@@ -77,51 +84,74 @@ def retry_delay(attempts: int, outcome: Outcome) -> float:
     return max(delay, outcome.retry_after or 0)
 
 
-def refusal(landed: Landed) -> Landed:
+def as_refusal(landed: Landed) -> Landed:
     """The same, as a fault of this device alone."""
     if landed.outcome is None or landed.outcome.kind != OutcomeKind.CONFIG:
         return landed
     return replace(landed, outcome=replace(landed.outcome, kind=OutcomeKind.REFUSED))
 
 
-def accepted_keys(landed: Sequence[Landed]) -> set[int]:
-    """Our keys with which something was accepted."""
-    return {
-        one.flight.row.vapid_key_id
-        for one in landed
-        if one.outcome and one.outcome.kind == OutcomeKind.ACCEPTED
-    }
-
-
-def accepted_before(run: Run, keys: Collection[int]) -> set[int]:
-    """Those of our keys with which this run has had something accepted, by whomever."""
-    accepted = Delivery.objects.filter(
-        month=run.month, run_id=run.pk, state=Delivery.State.ACCEPTED
-    )
-    return {key for key in keys if accepted.filter(subscription__vapid_key=key).exists()}
-
-
-def blame(run: Run, landed: Sequence[Landed], works: Collection[int]) -> list[Landed]:
+def blame(run: Run, landed: Sequence[Landed]) -> list[Landed]:
     """The outcomes, with those of CONFIG that stop nobody else as refusals.
 
-    A test ends with the answer that it was made to find. A device that subscribed with another key
-    is on its own if its key is an old one of the site, or if the key `works` for others; nobody can
-    blame our key then.
+    A test ends with the answer that it was made to find. A device that subscribed with an old key
+    of the site is on its own. So is one that a push service refuses while it takes our key from
+    others: anybody can register an address at which nobody's key is right.
     """
     if run.kind == Run.Kind.TEST:
-        return [refusal(one) for one in landed]
-    if not any(one.outcome and one.outcome.reason == MISMATCH for one in landed):
+        return [as_refusal(one) for one in landed]
+    refused = Counter(pair_of(one) for one in landed if is_kind(one, OutcomeKind.CONFIG))
+    if not refused:
         return list(landed)
-    in_doubt = {one.flight.row.vapid_key_id for one in landed} - set(works)
-    works = set(works) | accepted_before(run, in_doubt)
+    accepted = Counter(pair_of(one) for one in landed if is_kind(one, OutcomeKind.ACCEPTED))
     current = vapid.current(run.campaign.site).pk
+    works = {pair for pair in refused if accepted[pair] or accepted_before(run, pair)}
+    innocent = {
+        pair for pair in works if is_rare(run, pair, refused=refused[pair], accepted=accepted[pair])
+    }
 
     def alone(one: Landed) -> bool:
-        key = one.flight.row.vapid_key_id
-        mismatch = one.outcome is not None and one.outcome.reason == MISMATCH
-        return mismatch and (key != current or key in works)
+        pair = pair_of(one)
+        if one.outcome and one.outcome.reason == MISMATCH:
+            return pair in works or pair[0] != current
+        return pair in innocent
 
-    return [refusal(one) if alone(one) else one for one in landed]
+    return [as_refusal(one) if alone(one) else one for one in landed]
+
+
+def accepted_before(run: Run, pair: Pair) -> bool:
+    """Whether this run has had something accepted with a key by a push service, by whomever."""
+    key, origin = pair
+    return Delivery.objects.filter(
+        month=run.month,
+        run_id=run.pk,
+        state=Delivery.State.ACCEPTED,
+        subscription__vapid_key=key,
+        subscription__endpoint__startswith=f"{origin}/",
+    ).exists()
+
+
+def is_rare(run: Run, pair: Pair, *, refused: int, accepted: int) -> bool:
+    """Whether so few of these answers refuse a key that works, and so few in the run did before,
+    that it is the addresses' own fault."""
+    if refused > FEW_REFUSED:
+        return refused * FEW_AMONG < accepted
+    before = Delivery.objects.filter(
+        month=run.month,
+        run_id=run.pk,
+        state=Delivery.State.REFUSED,
+        reason__in=KEY_REASONS,
+        subscription__endpoint__startswith=f"{pair[1]}/",
+    )
+    return before[:MOST_ALONE].count() < MOST_ALONE
+
+
+def pair_of(landed: Landed) -> Pair:
+    return landed.flight.row.vapid_key_id, landed.flight.origin
+
+
+def is_kind(landed: Landed, kind: OutcomeKind) -> bool:
+    return landed.outcome is not None and landed.outcome.kind == kind
 
 
 def surely(act: Callable[[], T], meanwhile: Callable[[float], object] = time.sleep) -> T:
@@ -195,7 +225,7 @@ def answers(landed: Sequence[Landed], decided: Collection[Pair]) -> dict[Pair, t
     """The answers that the trials still count. A key that is refused counts at any time."""
     found: dict[Pair, trials.Answers] = {}
     for one in landed:
-        pair = (one.flight.row.vapid_key_id, one.flight.origin)
+        pair = pair_of(one)
         if one.outcome and (pair not in decided or one.outcome.kind == OutcomeKind.CONFIG):
             found.setdefault(pair, trials.Answers()).add(one.outcome)
     return found

@@ -248,7 +248,7 @@ class Turn:
         line, flight = self.flights.pop(ticket)
         self.services.note(flight.origin, outcome)
         self.put_down(line, Landed(flight, outcome))
-        if outcome.kind == OutcomeKind.CONFIG:
+        if outcome.kind == OutcomeKind.CONFIG and not line.doubted:
             line.ended = line.doubted = True
             self.take_back(line)
 
@@ -304,21 +304,24 @@ class Turn:
 
     def record(self, line: Line) -> None:
         landed, line.landed, line.landed_at = line.landed, [], 0.0
-        assert line.run is not None  # noqa: S101 - it came with the window
-        line.works |= recording.accepted_keys(landed)
-        landed = recording.blame(line.run, landed, line.works)
         run, lease = line.run, line.lease
+        assert run is not None  # noqa: S101 - it came with the window
+        landed = self.surely(lambda: recording.blame(run, landed))
         decided = self.surely(lambda: recording.record(lease, run, landed, line.decided))
-        outcomes = [one.outcome for one in landed if one.outcome]
         if line.decided is None:
             return
         line.decided |= decided
-        line.tried += len(outcomes)
-        refused = any(outcome.kind == OutcomeKind.CONFIG for outcome in outcomes)
-        if (decided or refused) and (why := trials.tripped(line.lease.run_id)):
+        line.tried += sum(one.outcome is not None for one in landed)
+        refused = any(recording.is_kind(one, OutcomeKind.CONFIG) for one in landed)
+        if decided or refused:
+            self.surely(lambda: self.ask(line, run))
+
+    def ask(self, line: Line, run: Run) -> None:
+        """Pause, if the first answers of a push service speak against going on."""
+        if why := trials.tripped(run.pk):
             line.ended = True
             self.take_back(line)
-            pause(line.run, why)
+            pause(run, why)
 
     def close(self, line: Line) -> None:
         """Give the batch back, and finish its run if that was the last."""
@@ -331,7 +334,7 @@ class Turn:
         way still ends, and is not recorded."""
         if line in self.lines:
             self.lines.remove(line)
-        line.waiting.clear()
+        self.take_back(line)
 
 
 @transaction.atomic

@@ -1,9 +1,10 @@
 """Starting, scheduling and stopping: conditional updates, the one that changes a row wins."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +15,8 @@ from audiences import rules
 from campaigns import finishing, partitions, payload, scheduling
 from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial, month_of
 from subscribers.models import Subscription, TestDevice
+
+log = logging.getLogger("beckon.starting")
 
 
 class Refused(Exception):
@@ -272,9 +275,18 @@ def start_due(now: datetime) -> int:
     """
     limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__lte=now)
-    return sum(
-        _start_one(due.filter(pk=pk), now - limit) for pk in due.values_list("pk", flat=True)
-    )
+    started = 0
+    for pk in due.values_list("pk", flat=True):
+        try:
+            started += _start_one(due.filter(pk=pk), now - limit)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # A fault in one campaign keeps no other from starting.
+            log.exception("Campaign %s could not be started", pk)
+            sentence = _("It could not be started: a fault of Beckon's own, see the ticker's log.")
+            due.filter(pk=pk).update(state=Campaign.State.DRAFT, attention=sentence)
+    return started
 
 
 @transaction.atomic

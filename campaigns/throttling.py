@@ -62,7 +62,9 @@ def slots(run: Run, most: int) -> Slots | None:
         return None
     now = timezone.now()
     step = timedelta(minutes=1) / min(rates)
-    first = max(now, *(row.next_at for row in rows))
+    # A later one than this was written by a clock that was ahead.
+    latest = now + HORIZON + step
+    first = max([now, *(row.next_at for row in rows if row.next_at <= latest)])
     count = min(most, (now + HORIZON - first) // step + 1) if first <= now + HORIZON else 0
     return Slots(rows, first, step, count)
 

@@ -71,9 +71,10 @@ def _open(key: tokens.DeliveryKey, receipt: Receipt) -> QuerySet[Delivery]:
     # A browser may close a notification that was clicked, and report that too.
     unclicked = {"clicked_at": None} if receipt == Receipt.DISMISSED else {}
     sent = Q(state__in=SENT, sent_at__gt=timezone.now() - timedelta(days=RECEIPT_DAYS))
-    # What is to be sent again (campaigns.resending) was sent before. It may have lost that time.
-    repeated = Q(state=Delivery.State.PLANNED) | Q(state=Delivery.State.UNKNOWN, sent_at=None)
-    to_be_repeated = Q(repeated, resends__gt=0)
+    # What is to be sent again was sent before: tried, and refused for now, or unknown and a person
+    # wants it again (campaigns.resending), which may have lost the time.
+    repeated = Q(state=Delivery.State.PLANNED, attempts__gt=0)
+    to_be_repeated = repeated | Q(state=Delivery.State.UNKNOWN, sent_at=None, resends__gt=0)
     return Delivery.objects.filter(
         sent | to_be_repeated, **key._asdict(), **{f"{receipt}_at": None} | unclicked
     )

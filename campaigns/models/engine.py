@@ -35,7 +35,8 @@ class Trial(models.Model):
     """The first answers that one push service gives to one of our keys in a run.
 
     The circuit breaker (design section 5): more than 5 % gone, or our key refused, in the first 200
-    and the run pauses and asks. A person's "go on" is CONFIRMED, and nothing trips after that.
+    and the run pauses and asks. A person's "go on" is CONFIRMED: then only a key that is refused
+    once more trips it.
     """
 
     class State(models.TextChoices):

@@ -84,8 +84,8 @@ class Batch(models.Model):
     # When something of it is next due; null when everything is settled.
     due_at = models.DateTimeField(null=True)
     enqueued_at = models.DateTimeField(null=True)
-    # How often a lease ended without its sender saying so. After three, nobody takes the batch any
-    # more until a person has looked: `parked_at`, and the last fault that a sender could tell of.
+    # How often in a row a lease ended by its sender's death or fault. After three, nobody takes the
+    # batch any more until a person has looked: `parked_at`, and the last fault that was told of.
     recoveries = models.PositiveSmallIntegerField(default=0)
     parked_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=200, blank=True)

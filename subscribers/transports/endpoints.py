@@ -13,7 +13,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 MAX_URL = 2048
+MAX_HOST = 240  # of 253 that DNS allows: a real push service's is far shorter
 PUSH_HOSTS = frozenset({"fcm.googleapis.com", "android.googleapis.com", "jmt17.google.com"})
+FCM_PATHS = ("/fcm/send/", "/wp/", "/gcm/send/")
 MOZILLA_SUFFIX = ".push.services.mozilla.com"
 APPLE_SUFFIX = ".push.apple.com"
 WNS_SUFFIX = ".notify.windows.com"
@@ -101,6 +103,9 @@ def examine_endpoint(url: str, *, extra_origins: frozenset[str]) -> tuple[str, O
     path, _, query = rest.partition("?")
     if len(path) < 2:
         raise EndpointRefused("path", "The endpoint has no path.")
+    if not origin.added and origin.host in PUSH_HOSTS and not path.startswith(FCM_PATHS):
+        # Google's other services live here too; they refuse everybody's key.
+        raise EndpointRefused("path", "The endpoint is not one of Google's for web push.")
     return f"{origin.name}{path}?{query}" if query else f"{origin.name}{path}", origin
 
 
@@ -200,6 +205,9 @@ def _is_push_host(host: str) -> bool:
     if host in PUSH_HOSTS:
         return True
     labels = host.split(".")
+    if len(host) > MAX_HOST or (host.endswith(APPLE_SUFFIX) and labels[0] == "api"):
+        # "api" takes native apps' messages, and refuses each of ours as if our key were wrong.
+        return False
     return host.endswith(PUSH_SUFFIXES) and all(
         label and len(label) <= 63 and _LABEL_CHARACTERS.issuperset(label) for label in labels
     )

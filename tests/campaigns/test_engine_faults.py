@@ -1,6 +1,7 @@
 """Faults that one batch, device or message brings about: they cost nobody else anything."""
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 import django_rq
 import pytest
@@ -21,6 +22,8 @@ from campaigns import (
     resending,
     sending,
     starting,
+    tokens,
+    tracking,
     trials,
 )
 from campaigns.ledger import Shut
@@ -284,3 +287,80 @@ def test_a_throttle_bounds_what_is_sent_and_not_what_is_looked_at(site: Site) ->
     states = list(rows.values_list("state", flat=True))
     assert states == [*[State.SENDING] * 3, State.PLANNED, State.SKIPPED]
     check_books(run)
+
+
+REJECTED = Outcome(OutcomeKind.CONFIG, 401, "vapid_rejected", detail="no token")
+
+
+def test_an_address_that_refuses_everybodys_key_is_alone(site: Site, settings: Settings) -> None:
+    settings.SEND_BATCH = 5
+    run = planned(site, "a", "b", "c", "d", "e", "hostile")
+    drive(run, FakeService(hostile=REJECTED))
+    assert state(run) == Run.State.FINISHED
+    counts = reports.run_counts(run)
+    assert (counts["accepted"], counts["refused"]) == (5, 1)
+
+
+def test_a_key_that_is_refused_in_the_middle_pauses(site: Site, settings: Settings) -> None:
+    settings.SEND_BATCH, settings.SEND_WINDOW = 10, 5
+    run = planned(site, *(f"d{number}" for number in range(10)))
+    drive(run, FakeService(**{f"d{number}": REJECTED for number in range(5, 10)}))
+    assert state(run) == Run.State.PAUSED
+    counts = reports.run_counts(run)
+    assert (counts["accepted"], counts["refused"], counts["pending"]) == (5, 0, 5)
+
+
+def test_many_single_refusals_are_our_keys_after_all(site: Site, settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    names = [f"d{number}" for number in range(recording.MOST_ALONE + 3)]
+    run = planned(site, "good", *names)
+    drive(run, FakeService(**dict.fromkeys(names, REJECTED)))
+    assert state(run) == Run.State.PAUSED
+    assert reports.run_counts(run)["refused"] == recording.MOST_ALONE
+
+
+def test_a_fenced_sender_takes_back_what_has_not_begun(site: Site) -> None:
+    planned(site, *(f"d{number}" for number in range(6)))
+
+    class Fenced(FakeService):
+        """Answers one; then somebody else takes the batch, while the others wait for room."""
+
+        def step(self, seconds: float) -> list[tuple[int, Outcome]]:
+            if self.log:
+                time.sleep(0.02)
+                return []
+            ticket, request = self.started.popitem()
+            Batch.objects.update(token=77)
+            return [(ticket, self.answer(request))]
+
+    sending.deliver(Batch.objects.get().pk, service := Fenced())
+    assert len(service.log) == 1
+    assert service.started == {}
+
+
+def test_a_receipt_between_two_attempts_is_proof(site: Site) -> None:
+    run = planned(site, "busy")
+    drive(run, FakeService(busy=senders.BUSY))
+    device = Delivery.objects.get().subscription_id
+    token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
+    assert tracking.receive(token, tracking.Receipt.DISPLAYED)
+    check_books(run)
+    assert Delivery.objects.get().state == State.ACCEPTED
+    with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=False):
+        sending.deliver(Batch.objects.get().pk, service := FakeService())
+    assert service.log == []
+    assert state(run) == Run.State.FINISHED
+
+
+def test_one_scheduled_campaign_that_fails_keeps_no_other_from_starting(site: Site) -> None:
+    make_subscription(site)
+    broken, sound = make_campaign(site), make_campaign(site)
+    for campaign in (broken, sound):
+        starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
+    broken.messages.update(actions=[{"title": "without an address"}])
+    due = datetime(2099, 1, 1, 0, 0, 1, tzinfo=UTC)
+    with time_machine.travel(due, tick=False):
+        assert starting.start_due(due) == 1
+    broken.refresh_from_db()
+    assert broken.state == "draft"
+    assert "could not be started" in broken.attention

@@ -67,6 +67,15 @@ def test_of_two_throttles_both_are_kept() -> None:
         assert take(other, 100) == pytest.approx([1.0])
 
 
+def test_a_clock_that_was_ahead_stops_nobody() -> None:
+    run = planned(0, throttle=600)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        take(run, 5)
+        clock.shift(timedelta(hours=-1))
+        assert take(run, 5) == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+        assert take(run, 5) == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9])
+
+
 def test_without_a_throttle_there_are_no_slots() -> None:
     run = planned(0, throttle=None)
     with transaction.atomic():
