@@ -106,7 +106,7 @@ class Gates:
         lane = self._lane(origin, now)
         earliest = max(now, lane.closed_until, lane.next_slot)
         behind = max(earliest, lane.next_deferred)
-        behind += count * (lane.interval() or REOPENED_INTERVAL)
+        behind += count / (lane.hope() or 1 / REOPENED_INTERVAL)
         lane.next_deferred = min(behind, earliest + MAX_DEFERRED)
 
     def changes(self, least: float = REPORTED) -> dict[str, Learned]:
@@ -119,8 +119,8 @@ class Gates:
             told = self._told.get(origin, Learned(None, None))
             closed = lane.closed_until if lane.closed_until > now else None
             newly_closed = closed is not None and closed > (told.closed_until or 0.0) + 1.0
-            if newly_closed or _differs(lane.rate, told.rate, least):
-                self._told[origin] = changes[origin] = Learned(lane.rate, closed)
+            if newly_closed or _differs(lane.hope(), told.rate, least):
+                self._told[origin] = changes[origin] = Learned(lane.hope(), closed)
         return changes
 
     def learn(self, origin: str, learned: Learned) -> None:
@@ -169,7 +169,8 @@ class Gates:
 
 
 def _shut(lane: Lane, now: float, room: int) -> Shut | None:
-    interval = lane.interval() or REOPENED_INTERVAL
+    hope = lane.hope()
+    interval = 1 / hope if hope else REOPENED_INTERVAL
     if lane.closed_until > now:
         until = lane.closed_until
     elif lane.next_slot > now + SATURATED:

@@ -115,6 +115,9 @@ class Lane:
     _meter: Meter = field(default_factory=Meter)
     _trouble_rate: float = MIN_RATE  # at which the last trouble began
     _worst_rate: float = MIN_RATE  # the highest at which any did
+    _peak: float = 0.0  # accepted a second, the most that was seen
+    _peaked_at: float = 0.0
+    _limited_rate: float | None = None  # at which it last limited us
     _trouble_at: float = 0.0
     _hold_until: float = 0.0
     _grown_at: float = 0.0
@@ -123,6 +126,15 @@ class Lane:
     def interval(self) -> float:
         """Seconds between two requests; 0 without a limit."""
         return 1 / self.rate if self.rate else 0.0
+
+    def hope(self) -> float | None:
+        """Requests a second that it will soon take again, as far as we know it; None for no limit.
+
+        What never limited us: half of what it took once. What did: half of where that began.
+        """
+        if self.rate is None:
+            return None
+        return max(self.rate, (self._limited_rate or self._peak) / 2)
 
     def latency(self) -> float:
         """Seconds, the median of the last answers; 0 before the first."""
@@ -169,11 +181,14 @@ class Lane:
         """The clock was set back: what it said before means nothing."""
         self.next_slot = self.next_deferred = self.closed_until = self._hold_until = 0.0
         self.begun_at = self.heard_at = self._good_at = self._grown_at = self._trouble_at = 0.0
+        self._peaked_at = 0.0
         self._meter = Meter()
 
     def _take_good(self, now: float) -> None:
         self._meter.add(now, good=True)
         self._good_at = now
+        if now - self._peaked_at >= 1.0:
+            self._peak, self._peaked_at = max(self._peak, self._meter.per_second(now)[0]), now
         if now < self.closed_until:
             return  # of a request that left before it closed
         self._recent.append(Answer.GOOD)
@@ -184,8 +199,14 @@ class Lane:
     def _grow(self, now: float, rate: float) -> None:
         seconds = min(now - self._grown_at, 1.0)
         self._grown_at = now
+        if now < self._hold_until:
+            return
+        hope = self.hope() or rate
+        if rate < hope:
+            self.rate = min(rate * 2**seconds, hope)
+            return
         # A limit that is not made use of has not been shown to be too low.
-        if now < self._hold_until or self._meter.per_second(now)[0] < rate / 4:
+        if self._meter.per_second(now)[0] < rate / 4:
             return
         step = max(MIN_STEP, STEP_SHARE * self._trouble_rate)
         if now - self._trouble_at > CALM:
@@ -197,13 +218,14 @@ class Lane:
     def _set_free(self) -> None:
         self.rate = None
         self._trouble_rate = self._worst_rate = MIN_RATE
+        self._limited_rate = None
         self.next_slot = self.next_deferred = 0.0
 
     def _take_trouble(self, now: float, answer: Answer, retry_after: float | None) -> None:
         if now >= self._hold_until:
             self._meter.add(now, good=False)
             if self._is_notable(now):
-                self._decrease(now)
+                self._decrease(now, answer)
         wait = DEFAULT_CLOSED if retry_after is None else retry_after
         if now < self.closed_until:
             if answer is Answer.LIMITED:
@@ -212,7 +234,7 @@ class Lane:
         self._recent.append(answer)
         if self._must_close(answer, now):
             if now >= self._hold_until:
-                self._decrease(now)
+                self._decrease(now, answer)
             if answer is Answer.FAILED:
                 wait = min(FAILED_CLOSED * 2.0**self._closings, MAX_FAILED_CLOSED)
                 self._closings = min(self._closings + 1, 10)
@@ -232,10 +254,12 @@ class Lane:
         enough = good + bad >= RECENT and bad >= TROUBLE_SHARE * (good + bad)
         return bad >= 2 and (enough or bad >= good)
 
-    def _decrease(self, now: float) -> None:
+    def _decrease(self, now: float, answer: Answer) -> None:
         accepted, answered = self._meter.per_second(now)
         # A limit far above what was sent is as good as none.
         before = accepted if self.rate is None else min(self.rate, 2 * answered)
+        if answer is Answer.LIMITED:
+            self._limited_rate = max(before, MIN_RATE)
         self.limit(now, before / 2, trouble_rate=before)
 
     def _must_close(self, answer: Answer, now: float) -> bool:

@@ -48,3 +48,16 @@ def test_a_service_that_hangs_loses_few(gates: Gates, clock: Clock) -> None:
     hanging = Service(0.0, hangs=True)
     simulate({FCM: hanging}, 600, clock=clock, gates=gates)
     assert len(hanging.times) <= 500 + 10 * 10  # ten at a time begin, in ten minutes
+
+
+def test_after_a_hiccup_it_is_soon_what_it_was(gates: Gates, clock: Clock) -> None:
+    """A sender that was frozen for a while finds everything that was in flight lost."""
+    service = Service(10**6, burst=10**6)
+
+    def hiccup(elapsed: float) -> None:
+        service.hangs = 20 <= elapsed < 21
+
+    simulate({FCM: service}, 120, clock=clock, gates=gates, at=hiccup)
+    before = service.accepted_between(NOON + 10, NOON + 20) / 10
+    after = service.accepted_between(NOON + 80, NOON + 90) / 10
+    assert after >= before / 2
