@@ -10,6 +10,7 @@ from unittest.mock import patch
 import django_rq
 import pytest
 import redis
+import time_machine
 from cryptography.fernet import Fernet
 from django.core.cache import cache
 from django.test import Client
@@ -107,9 +108,11 @@ def test_nothing_to_send(read: Read) -> None:
 
 
 def test_a_service_that_is_slower_than_usual(read: Read, site: Site) -> None:
-    scenes.at_work(slow=scenes.APPLE, slow_ms=700)
-    since = scenes.minute(timezone.now(), 19).astimezone(site.zone)
-    said = read()
+    # A minute that ends meanwhile would be another minute of slowness.
+    with time_machine.travel(timezone.now(), tick=False):
+        scenes.at_work(slow=scenes.APPLE, slow_ms=700)
+        since = scenes.minute(timezone.now(), 19).astimezone(site.zone)
+        said = read()
     assert "Everything is being sent. Apple answers" in said
     assert re.search(
         rf"Apple answers \d times slower than usual since {since:%H:%M}, so those messages take "
