@@ -80,10 +80,12 @@ def line(seed: int, report: object) -> str:
 
     assert isinstance(report, Report)
     counts = report.counts
+    # What came too late to strike has proven nothing.
+    faults = [*report.faults, *(f"({name}: too late)" for name in report.missed)]
     return (
         f"{seed:>4}  {report.audience:>8}  {counts.get('accepted', 0):>8}  "
         f"{counts.get('unknown', 0):>7}  {report.bound:>5}  {report.lost:>4}  "
-        f"{report.seconds:>7}  {len(report.violations):>6}  {', '.join(report.faults)}"
+        f"{report.seconds:>7}  {len(report.violations):>6}  {', '.join(faults)}"
     )
 
 
