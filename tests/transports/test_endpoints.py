@@ -216,3 +216,34 @@ def test_blocked_addresses(address: str) -> None:
 )  # fmt: skip
 def test_public_addresses(address: str) -> None:
     assert not blocked_address(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://fcm.googleapis.com/v1/projects/x/messages:send", "path"),
+        ("https://fcm.googleapis.com/fcm/send", "path"),
+        ("https://api.push.apple.com/3/device/abc", "host"),
+        ("https://api.sandbox.push.apple.com/3/device/abc", "host"),
+        (f"https://{'.'.join(['a' * 60] * 4)}.push.services.mozilla.com/wpush/v2/x", "host"),
+    ],
+)
+def test_what_refuses_everybodys_key_is_no_address_for_web_push(url: str, code: str) -> None:
+    with pytest.raises(EndpointRefused) as refused:
+        check_endpoint(url, extra_origins=frozenset())
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://fcm.googleapis.com/fcm/send/abc:APA91b",
+        "https://fcm.googleapis.com/wp/abc:APA91b",
+        "https://fcm.googleapis.com/preprod/wp/abc",
+        "https://jmt17.google.com/fcm/send/abc",
+        "https://android.googleapis.com/gcm/send/abc",
+        "https://web.push.apple.com/QGuQ",
+    ],
+)
+def test_where_browsers_really_are(url: str) -> None:
+    assert check_endpoint(url, extra_origins=frozenset()) == url
