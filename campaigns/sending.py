@@ -199,6 +199,9 @@ class Turn:
             line.requests = window.requests or line.requests
             line.waiting.extend(window.flights)
             self.services.deferred(window.deferred)
+            if line.doubted:
+                # Our key was refused while the database was waited for.
+                self.take_back(line)
 
     # The network
 

@@ -39,10 +39,6 @@ class Slots:
             Throttle.objects.filter(pk__in=[row.pk for row in self.rows]).update(next_at=following)
 
 
-def is_throttled(run: Run) -> bool:
-    return bool(run.campaign.throttle or run.campaign.site.throttle)
-
-
 def slots(run: Run, most: int) -> Slots | None:
     """The slots of the next second for a run, at most `most`; None where nothing is throttled.
 
