@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.browser.firefox import Firefox
 from tests.browser.shop import Shop, open_shop
 from tests.browser.visitor import FLAGS, Visitor
+from tests.running import Up
 
 
 def find_browser(name: str, *commands: str) -> str:
@@ -32,6 +34,24 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def firefox_path() -> str:
     return find_browser("Firefox", "firefox-esr", "firefox")
+
+
+@pytest.fixture
+def firefox(up: Up, firefox_path: str) -> Iterator[Firefox]:
+    """A Firefox whose pushes come from the sandbox of `up`, which the module starts."""
+    with Firefox(firefox_path, push_url=f"ws://127.0.0.1:{up.env['PUSH_PORT']}/") as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """A Chromium beside the ORM: Playwright's loop runs in this thread, and the ORM is used between
+    its calls, never within."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -34,12 +34,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         assert running.stop() == 0
 
 
-@pytest.fixture
-def firefox(up: Up, firefox_path: str) -> Iterator[Firefox]:
-    with Firefox(firefox_path, push_url=f"ws://127.0.0.1:{up.env['PUSH_PORT']}/") as browser:
-        yield browser
-
-
 def ring(firefox: Firefox, site: str) -> list[list[str]]:
     firefox.open(f"{site}push-keys/")
     found: list[list[str]] = firefox.run(RING)

@@ -34,12 +34,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         assert running.stop() == 0
 
 
-@pytest.fixture
-def firefox(up: Up, firefox_path: str) -> Iterator[Firefox]:
-    with Firefox(firefox_path, push_url=f"ws://127.0.0.1:{up.env['PUSH_PORT']}/") as browser:
-        yield browser
-
-
 def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
     web, shop = (f"http://127.0.0.1:{up.env[name]}" for name in ("WEB_PORT", "SHOP_PORT"))
     site_id = make_the_demo_site(firefox, up.wait_for("/signin/").split()[-1])
