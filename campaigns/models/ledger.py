@@ -40,6 +40,8 @@ class Run(models.Model):
     month = models.DateField()
     # The frozen bound: subscriptions with a larger id came later.
     last_subscription = models.BigIntegerField()
+    # The rule as it was when the run began, with the audiences that it names written out.
+    rule = models.JSONField(null=True)
     # Planning has passed this subscription.
     planned_through = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField(null=True)

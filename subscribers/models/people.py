@@ -124,6 +124,11 @@ class Subscriber(models.Model):
     external_id = models.CharField(_("external id"), max_length=128, blank=True)
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
+    # What the person chose to hear about, as the site names it.
+    topics = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    # Hex SHA-256 of the trimmed, lower-case e-mail address, "" where none is known
+    # (subscribers.emails). Lists may name people by it, so that no address need be uploaded.
+    email_hash = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
 
@@ -140,6 +145,12 @@ class Subscriber(models.Model):
             models.Index(fields=["site", "-created_at", "id"], name="subscriber_newest"),
             # Serves the tag condition of audiences, and the search of people.
             GinIndex(fields=["tags"], name="subscriber_tags"),
+            # Serves lists that name people by the hash of an e-mail address.
+            models.Index(
+                fields=["site", "email_hash"],
+                condition=~Q(email_hash=""),
+                name="subscriber_email_hash",
+            ),
             # Both serve the search of people by the beginning of an external id or a name.
             models.Index(
                 F("site"),
