@@ -52,18 +52,27 @@ class SubscriberSerializer(serializers.ModelSerializer[Subscriber]):
         max_length=incoming.MAX_TAGS,
         help_text="Replaces all tags.",
     )
+    topics = serializers.ListField(
+        child=serializers.CharField(max_length=incoming.MAX_TAG),
+        required=False,
+        max_length=incoming.MAX_TAGS,
+        help_text="What the person chose to hear about. Replaces all topics.",
+    )
     attributes = serializers.DictField(
         child=serializers.JSONField(allow_null=True),
         required=False,
-        help_text="Texts, numbers, true and false. Changes those named; null takes one away.",
+        help_text=(
+            "Texts, numbers, true, false and lists of texts; dates as ISO 8601 texts. "
+            "Changes those named; null takes one away."
+        ),
     )
     subscriptions = SubscriptionSerializer(many=True, read_only=True)
 
     class Meta:
         model = Subscriber
         fields = (
-            *("id", "external_id", "tags", "attributes", "created_at", "last_seen_at"),
-            "subscriptions",
+            *("id", "external_id", "tags", "topics", "attributes"),
+            *("created_at", "last_seen_at", "subscriptions"),
         )
         read_only_fields = ("id", "created_at", "last_seen_at")
 
@@ -85,6 +94,9 @@ class SubscriberSerializer(serializers.ModelSerializer[Subscriber]):
 
     def validate_tags(self, value: list[str]) -> list[str]:
         return list(incoming.check_tags(value, "tags"))
+
+    def validate_topics(self, value: list[str]) -> list[str]:
+        return list(incoming.check_topics(value, "topics"))
 
     def validate_attributes(self, value: dict[str, Any]) -> dict[str, Any]:
         if not incoming.storable(value):
@@ -177,7 +189,7 @@ class SubscriberView(GenericAPIView[Subscriber]):
         return Response(self.get_serializer(self._person(request, subscriber_id)).data)
 
     def patch(self, request: Request, subscriber_id: UUID) -> Response:
-        """Change the external id, the tags or the attributes."""
+        """Change the external id, the tags, the topics or the attributes."""
         with transaction.atomic():
             person = self._person(request, subscriber_id, lock=True)
             asked = self.get_serializer(person, data=request.data, partial=True)
@@ -208,6 +220,7 @@ def _change(person: Subscriber, wanted: dict[str, Any]) -> None:
         person,
         tags=wanted.get("tags", person.tags),
         attributes=person.attributes | wanted.get("attributes", {}),
+        topics=wanted.get("topics", person.topics),
     )
     external_id = wanted.get("external_id", person.external_id)
     if external_id == person.external_id:

@@ -11,8 +11,8 @@ from subscribers.models import Subscriber
 
 CHUNK = 1000
 COLUMNS = (
-    *("id", "external_id", "name", "tags", "attributes", "active_devices", "devices"),
-    *("languages", "time_zones", "since", "last_seen"),
+    *("id", "external_id", "name", "tags", "topics", "attributes"),
+    *("active_devices", "devices", "languages", "time_zones", "since", "last_seen"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -33,12 +33,12 @@ def lines(people: QuerySet[Subscriber]) -> Iterator[str]:
 def _cells(person: Subscriber) -> list[str]:
     devices = list(person.subscriptions.all())
     active = [device for device in devices if device.state == device.State.ACTIVE]
-    name = person.attributes.get("name") or person.attributes.get("first_name") or ""
     return [
         str(person.pk),
         person.external_id,
-        str(name),
+        person.name,
         ", ".join(person.tags),
+        ", ".join(person.topics),
         json.dumps(person.attributes, ensure_ascii=False) if person.attributes else "",
         str(len(active)),
         "; ".join(device.device for device in devices),

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 
 from accounts import crypto
 from accounts.models import Site
-from subscribers import erasure
-from subscribers.incoming import MAX_TAGS, Change, Refused, Scalar, check_attributes_size
+from subscribers import emails, erasure, events
+from subscribers.incoming import MAX_TAGS, Change, Refused, Value, check_attributes_size
 from subscribers.models import ConsentRecord, Subscriber, Subscription
 from subscribers.races import look_again
 
@@ -63,16 +63,24 @@ def _change(subscription: Subscription, wanted: Change) -> Subscriber:
 
 
 def set_details(
-    person: Subscriber, *, tags: list[str], attributes: dict[str, Scalar | None]
+    person: Subscriber,
+    *,
+    tags: list[str],
+    attributes: dict[str, Value | None],
+    topics: list[str] | None = None,
 ) -> None:
-    """Store tags and attributes within their limits. An attribute of None goes."""
+    """Store tags, attributes and topics within their limits. An attribute of None goes."""
     if len(tags) > MAX_TAGS:
         raise Refused("too_many", f"A person has at most {MAX_TAGS} tags.", field="tags")
     kept = {name: value for name, value in attributes.items() if value is not None}
     check_attributes_size(kept)
-    if (tags, kept) != (person.tags, person.attributes):
+    topics = person.topics if topics is None else topics
+    email_hash = emails.hash_of(kept)
+    stored = (person.tags, person.attributes, person.topics, person.email_hash)
+    if (tags, kept, topics, email_hash) != stored:
         person.tags, person.attributes = tags, kept
-        person.save(update_fields=["tags", "attributes"])
+        person.topics, person.email_hash = topics, email_hash
+        person.save(update_fields=["tags", "attributes", "topics", "email_hash"])
 
 
 def _lock(subscription: Subscription) -> Subscriber:
@@ -121,20 +129,27 @@ def _merge(anonymous: Subscriber, target: Subscriber) -> None:
         check_attributes_size(attributes)
     except Refused:
         attributes = target.attributes
+    topics = [*target.topics, *(one for one in anonymous.topics if one not in target.topics)]
     target.tags, target.attributes = tags[:MAX_TAGS], attributes
+    target.topics, target.email_hash = topics[:MAX_TAGS], emails.hash_of(attributes)
     target.created_at = min(target.created_at, anonymous.created_at)
     target.last_seen_at = max(target.last_seen_at, anonymous.last_seen_at)
-    target.save(update_fields=["tags", "attributes", "created_at", "last_seen_at"])
+    changed = ["tags", "attributes", "topics", "email_hash", "created_at", "last_seen_at"]
+    target.save(update_fields=changed)
     if not anonymous.subscriptions.exists():
+        events.move(anonymous, target)
         anonymous.delete()
 
 
 @transaction.atomic
 def erase(person: Subscriber) -> None:
-    """Delete a person with devices and consent records. Ledger rows stay, naming nobody.
+    """Delete a person with devices, consent records, events and cart. Ledger rows name nobody then.
 
     Their browsers do not come back by themselves, only when somebody says yes again.
     """
     # Subscriptions first: the order in which everybody locks.
     erasure.remember(list(person.subscriptions.select_for_update().order_by("pk")))
+    # Nobody records an event of them between the two.
+    Subscriber.objects.select_for_update().filter(pk=person.pk).first()
+    events.erase(person)
     person.delete()

@@ -26,9 +26,13 @@ MAX_TAGS = 50
 MAX_TAG = 64
 MAX_ATTRIBUTES = 4096  # bytes of all of a person's, as JSON
 MAX_ATTRIBUTE_NAME = 64
+MAX_LIST = 50  # texts in an attribute that is a list
+MAX_LIST_TEXT = 200
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 Scalar = str | int | float | bool
+# What an attribute may be. A date is a text, as ISO 8601 writes it.
+Value = Scalar | list[str]
 
 
 class Refused(ValueError):
@@ -72,7 +76,7 @@ class Change:
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
     # A value of None takes the attribute away.
-    attributes: dict[str, Scalar | None] = field(default_factory=dict)
+    attributes: dict[str, Value | None] = field(default_factory=dict)
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -159,20 +163,29 @@ def check_external_id(text: str) -> str:
 
 def check_tags(value: object, at: str) -> tuple[str, ...]:
     """At most 50 tags of at most 64 characters, each once."""
+    return _labels(value, at, "tag", "Tags")
+
+
+def check_topics(value: object, at: str) -> tuple[str, ...]:
+    """Within the limits of tags."""
+    return _labels(value, at, "topic", "Topics")
+
+
+def _labels(value: object, at: str, one: str, many: str) -> tuple[str, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise Refused("type", "Tags must be a list of texts.", field=at)
-    tags = tuple(dict.fromkeys(tag.strip() for tag in value))
-    if len(tags) > MAX_TAGS:
-        raise Refused("too_many", f"At most {MAX_TAGS} tags are kept.", field=at)
-    if any(not tag or len(tag) > MAX_TAG or _UNPRINTABLE.search(tag) for tag in tags):
-        raise Refused("tag", f"A tag must have 1 to {MAX_TAG} printable characters.", field=at)
-    return tags
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused("type", f"{many} must be a list of texts.", field=at)
+    labels = tuple(dict.fromkeys(item.strip() for item in value))
+    if len(labels) > MAX_TAGS:
+        raise Refused("too_many", f"At most {MAX_TAGS} {many.lower()} are kept.", field=at)
+    if any(not item or len(item) > MAX_TAG or _UNPRINTABLE.search(item) for item in labels):
+        raise Refused(one, f"A {one} must have 1 to {MAX_TAG} printable characters.", field=at)
+    return labels
 
 
-def check_attributes(value: object) -> dict[str, Scalar | None]:
-    """Names of at most 64 characters; texts, numbers, true and false; null takes one away."""
+def check_attributes(value: object) -> dict[str, Value | None]:
+    """Names of at most 64 characters; texts, numbers, true, false, lists; null takes one away."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -184,14 +197,25 @@ def check_attributes(value: object) -> dict[str, Scalar | None]:
                 f"An attribute's name must have 1 to {MAX_ATTRIBUTE_NAME} printable characters.",
                 field="attributes",
             )
-        if item is not None and not isinstance(item, str | int | float | bool):
-            raise Refused(
-                "attribute",
-                "An attribute must be a text, a number, true, false or null.",
-                field=f"attributes.{name}",
-            )
+        _check_attribute(item, f"attributes.{name}")
     check_attributes_size(value)
     return value
+
+
+def _check_attribute(value: object, at: str) -> None:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        if len(value) > MAX_LIST or any(len(item) > MAX_LIST_TEXT for item in value):
+            raise Refused(
+                "attribute",
+                f"A list may have {MAX_LIST} texts of {MAX_LIST_TEXT} characters.",
+                field=at,
+            )
+    elif value is not None and not isinstance(value, str | int | float | bool):
+        raise Refused(
+            "attribute",
+            "An attribute must be a text, a number, true, false, a list of texts or null.",
+            field=at,
+        )
 
 
 def check_attributes_size(attributes: dict[str, Any]) -> None:

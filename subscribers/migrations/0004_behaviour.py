@@ -43,13 +43,15 @@ $$;
 """
 DROP = "DROP FUNCTION beckon_text, beckon_number, beckon_date, beckon_list"
 
-HASHES = """
+# As subscribers.emails.hash_of does.
+HASHES = r"""
 UPDATE subscribers_subscriber SET email_hash = CASE
     WHEN attributes ->> 'email_sha256' ~ '^[0-9a-fA-F]{64}$'
     THEN lower(attributes ->> 'email_sha256')
-    ELSE encode(sha256(convert_to(lower(btrim(attributes ->> 'email')), 'UTF8')), 'hex')
+    ELSE encode(sha256(convert_to(lower(btrim(attributes ->> 'email', E' \t\r\n')), 'UTF8')), 'hex')
 END
-WHERE jsonb_typeof(attributes -> 'email') = 'string'
+WHERE (jsonb_typeof(attributes -> 'email') = 'string'
+        AND attributes ->> 'email' ~ '^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$')
     OR attributes ->> 'email_sha256' ~ '^[0-9a-fA-F]{64}$'
 """
 

@@ -179,13 +179,24 @@ class Subscriber(models.Model):
     @property
     def label(self) -> str:
         """What pages call this person: a name that the site gave, its id, else a short code."""
-        name = self.attributes.get("name") or self.attributes.get("first_name")
-        return str(name or self.external_id or f"Visitor {str(self.id)[:8]}")
+        return self.name or self.external_id or f"Visitor {str(self.id)[:8]}"
 
     @property
-    def details(self) -> list[tuple[str, Any]]:
-        """The attributes in the order of their names. A name may be anything, also "items"."""
-        return sorted(self.attributes.items())
+    def name(self) -> str:
+        """The name that the site gave, "" if none."""
+        given = (self.attributes.get(key) for key in ("name", "first_name"))
+        return next((str(name) for name in given if name and not isinstance(name, list)), "")
+
+    @property
+    def details(self) -> list[tuple[str, list[Any]]]:
+        """The attributes by name, each with its values: one, or what is in a list.
+
+        Not a dict: a name may be anything, also "items".
+        """
+        return [
+            (name, value if isinstance(value, list) else [value])
+            for name, value in sorted(self.attributes.items())
+        ]
 
 
 def device_name(browser: str, platform: str) -> str:

@@ -93,6 +93,18 @@ def test_patch(site: Site) -> None:
     assert patch(api(site), person, {"external_id": ""})[1]["external_id"] == ""
 
 
+def test_patch_topics_and_lists(site: Site) -> None:
+    person = make_subscriber(site, tags=["vip"], topics=["news"], attributes={"a": 1})
+    client = api(site, "subscribers:write")
+    body = {"topics": ["sale", " sale", "new skis"], "attributes": {"sizes": ["M", "L"]}}
+    status, said = patch(client, person, body)
+    assert status == 200
+    assert (said["topics"], said["tags"]) == (["sale", "new skis"], ["vip"])
+    assert said["attributes"] == {"a": 1, "sizes": ["M", "L"]}
+    assert patch(client, person, {"tags": []})[1]["topics"] == ["sale", "new skis"]
+    assert patch(client, person, {"topics": []})[1]["topics"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -107,7 +119,13 @@ def test_patch(site: Site) -> None:
         ({"tags": ["x" * 65]}, "tags"),
         ({"tags": ["a\u0007b"]}, "tags"),
         ({"tags": [f"t{n}" for n in range(51)]}, "tags"),
+        ({"topics": "sale"}, "topics"),
+        ({"topics": ["x" * 65]}, "topics"),
+        ({"topics": ["a\u0007b"]}, "topics"),
+        ({"topics": [f"t{n}" for n in range(51)]}, "topics"),
+        ({"email_hash": "0" * 64}, "email_hash"),
         ({"attributes": ["a"]}, "attributes"),
+        ({"attributes": {"a": ["x" * 201]}}, "attributes"),
         ({"attributes": {"a": [1]}}, "attributes"),
         ({"attributes": {"a": {"b": 1}}}, "attributes"),
         ({"attributes": {"a": "x" * 5000}}, "attributes"),

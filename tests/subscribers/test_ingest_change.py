@@ -167,6 +167,16 @@ def test_attributes() -> None:
     assert Subscriber.objects.get().attributes == expected
 
 
+def test_attributes_may_be_lists_of_texts() -> None:
+    visitor = subscribed()
+    lists = {"sizes": ["M", "L"], "none": [], "most": ["x" * 60] * 50}
+    assert visitor.change(attributes=lists).status_code == 200
+    assert Subscriber.objects.get().attributes == lists
+    long = {"long": ["x" * 200] * 10}
+    assert answer(visitor.change(attributes=long))["error"] == "too_large"
+    assert Subscriber.objects.get().attributes == lists
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -182,7 +192,11 @@ def test_attributes() -> None:
         ({"tags": {"remove": ["x" * 65]}}, "tags.remove"),
         ({"tags": {"add": [f"t{n}" for n in range(51)]}}, "tags.add"),
         ({"attributes": []}, "attributes"),
-        ({"attributes": {"a": []}}, "attributes.a"),
+        ({"attributes": {"a": [7]}}, "attributes.a"),
+        ({"attributes": {"a": [["x"]]}}, "attributes.a"),
+        ({"attributes": {"a": [None]}}, "attributes.a"),
+        ({"attributes": {"a": ["x"] * 51}}, "attributes.a"),
+        ({"attributes": {"a": ["x" * 201]}}, "attributes.a"),
         ({"attributes": {"a": {}}}, "attributes.a"),
         ({"attributes": {"": 1}}, "attributes"),
         ({"attributes": {"x" * 65: 1}}, "attributes"),

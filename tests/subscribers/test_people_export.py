@@ -33,11 +33,20 @@ def test_it_works(site: Site, adam: User, as_user: AsUser) -> None:
     assert row["id"] == str(person.pk)
     assert (row["external_id"], row["name"], row["tags"]) == ("FF-7", "Åse", "vip, a, b")
     assert row["attributes"] == '{"name": "Åse", "orders": 3}'
+    assert row["topics"] == ""
     assert (row["active_devices"], row["devices"]) == ("1", "Firefox, Linux; Firefox, Linux")
     assert (row["languages"], row["time_zones"]) == ("en", "Europe/Oslo")
     assert device.endpoint not in str(rows)
     event = AuditEvent.objects.get(action="people.exported")
     assert (event.actor, event.site) == (adam, site)
+
+
+def test_lists_and_topics(site: Site, adam: User, as_user: AsUser) -> None:
+    attributes = {"name": ["no", "name"], "sizes": ["M", "L"]}
+    make_subscriber(site, topics=["sale", "=news"], attributes=attributes)
+    row = export(site, adam, as_user)[0]
+    assert row["attributes"] == '{"name": ["no", "name"], "sizes": ["M", "L"]}'
+    assert (row["name"], row["topics"]) == ("", "sale, =news")
 
 
 def test_it_exports_what_is_filtered(site: Site, adam: User, as_user: AsUser) -> None:

@@ -57,6 +57,19 @@ def test_it_works(
         assert action not in page
 
 
+def test_lists_and_topics(site: Site, vera: User, as_user: AsUser) -> None:
+    attributes = {"sizes": ["M", *XSS], "only": ["one of it"], "none": []}
+    made = make_subscriber(site, topics=["winter sale", *XSS], attributes=attributes)
+    response = as_user(vera).get(url(made))
+    page = response.content.decode()
+    for text in ("Topics", "winter sale", "one of it", "an empty list", ">M<"):
+        assert text in page
+    assert "[&#x27;M" not in page
+    assert_harmless(response)
+    bare = as_user(vera).get(url(make_subscriber(site))).content.decode()
+    assert "Topics" not in bare
+
+
 def test_without_anything(site: Site, adam: User, as_user: AsUser) -> None:
     page = as_user(adam).get(url(make_subscriber(site))).content.decode()
     for text in ("Visitor ", "Has not signed in", "No device.", "Nothing is recorded."):
