@@ -121,6 +121,8 @@ SECURE = PUBLIC_URL.startswith("https://")
 # Public writes a minute. A carrier's NAT puts thousands of phones behind one address.
 INGEST_PER_SITE = number("INGEST_PER_SITE", 6_000, least=1, most=1_000_000)
 INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000)
+# How long events are kept: a month is dropped when all of it is older.
+EVENT_RETENTION_DAYS = number("EVENT_RETENTION_DAYS", 400, least=30, most=36_500)
 
 # Sending. The most deliveries that a kill can leave unknown is SEND_IN_FLIGHT per worker.
 SEND_BATCH = number("SEND_BATCH", 5_000, least=1, most=50_000)
