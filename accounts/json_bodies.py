@@ -21,7 +21,9 @@ class TooLarge(APIException):
 
 
 class BoundedJSONParser(JSONParser):
-    """Reads no more than MAX_BODY bytes into memory; 400 for what is nested too deeply."""
+    """Reads no more than `most` bytes into memory; 400 for what is nested too deeply."""
+
+    most = MAX_BODY
 
     def parse(
         self,
@@ -29,9 +31,9 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise TooLarge(_("The body is larger than %(most)s bytes.") % {"most": MAX_BODY})
+        body = stream.read(self.most + 1)
+        if len(body) > self.most:
+            raise TooLarge(_("The body is larger than %(most)s bytes.") % {"most": self.most})
         try:
             return super().parse(BytesIO(body), media_type, parser_context)
         except RecursionError:

@@ -194,6 +194,7 @@ class ApiKey(models.Model):
         ALL = "all", _("Everything")
         SUBSCRIBERS_READ = "subscribers:read", _("Read subscribers")
         SUBSCRIBERS_WRITE = "subscribers:write", _("Change subscribers")
+        EVENTS_WRITE = "events:write", _("Report events")
         CAMPAIGNS_READ = "campaigns:read", _("Read campaigns and reports")
         CAMPAIGNS_WRITE = "campaigns:write", _("Write campaigns")
         CAMPAIGNS_SEND = "campaigns:send", _("Start and cancel campaigns")

@@ -128,6 +128,7 @@ ROUTES: dict[str, Page | Api] = {
     # The REST API.
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
+    "api_events": Api({"POST": "events:write"}),
     "campaigns_api:list": Api({"GET": READ, "POST": WRITE}),
     "campaigns_api:detail": Api({"GET": READ, "PATCH": WRITE, "DELETE": WRITE}),
     "campaigns_api:start": Api({"POST": SEND}),
