@@ -14,8 +14,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts.forms.base import helper
 from audiences import languages, rules
-from audiences.catalogue import FIELDS, OP_LABELS
-from audiences.rules import MOST_CONDITIONS, Condition, Rule, RuleError
+from audiences.catalogue import FIELDS
+from audiences.rules import Condition, Group, Match, Rule, RuleError
+
+MOST_CONDITIONS = 20
 
 
 def split(text: str) -> list[str]:
@@ -38,9 +40,13 @@ class ConditionForm(forms.Form):
     """One line: a field, "is any of" or "is none of", and values."""
 
     field = forms.ChoiceField(
-        label=gettext_lazy("About"), choices=[(item.key, item.label) for item in FIELDS.values()]
+        label=gettext_lazy("About"),
+        choices=[(key, FIELDS[key].label) for key in ("tag", "language", "browser")],
     )
-    op = forms.ChoiceField(label=gettext_lazy("Comparison"), choices=list(OP_LABELS.items()))
+    op = forms.ChoiceField(
+        label=gettext_lazy("Comparison"),
+        choices=[(key, op.label) for key, op in FIELDS["browser"].ops.items()],
+    )
     values = forms.CharField(
         label=gettext_lazy("Values"),
         max_length=4000,
@@ -59,8 +65,7 @@ class ConditionForm(forms.Form):
             return
         item = self.cleaned_data | {"values": list(self.cleaned_data["values"])}
         try:
-            rule = rules.parse({"version": rules.VERSION, "all": [item]})
-            self.condition = rule.conditions[0]
+            self.condition = rules.condition(item)
         except RuleError as error:
             self.add_error("values", error.sentence)
 
@@ -90,7 +95,7 @@ class Conditions(ConditionForms):
 
     def rule(self) -> Rule:
         """The rule of valid lines."""
-        return Rule(tuple(form.condition for form in self.forms))
+        return Rule(Group(Match.ALL, tuple(form.condition for form in self.forms)))
 
 
 ConditionFormSet = cast(
@@ -128,8 +133,11 @@ class WhoForm(forms.Form):
 
 def initial_line(item: Condition) -> dict[str, Any]:
     """A condition as its line shows it: languages by name."""
-    shown = tuple(item.about.shown(value) for value in item.values)
-    return {"field": item.field, "op": item.op.value, "values": joined(shown)}
+    shown = tuple(
+        languages.label(value) if item.field == "language" else value
+        for value in item.args["values"]
+    )
+    return {"field": item.field, "op": item.op, "values": joined(shown)}
 
 
 class RuleForm:
@@ -155,10 +163,11 @@ class RuleForm:
             self.lines = lines
 
     def _show(self, rule: Rule) -> None:
-        matching = bool(rule.conditions)
+        flat = [node for node in rule.root.nodes if isinstance(node, Condition)]
+        matching = bool(flat)
         self.who = WhoForm(initial={"who": WhoForm.MATCHING if matching else WhoForm.EVERYONE})
         self.lines = ConditionFormSet(
-            initial=[initial_line(item) for item in rule.conditions] or [{}], prefix="line"
+            initial=[initial_line(item) for item in flat] or [{}], prefix="line"
         )
 
     def _change(self, data: Any, lines: Conditions) -> None:

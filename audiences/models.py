@@ -17,7 +17,7 @@ from subscribers.models import Subscriber
 
 def everyone() -> dict[str, Any]:
     """The rule that holds for every active subscription."""
-    return {"version": 1, "all": []}
+    return {"version": 2, "all": []}
 
 
 class Audience(models.Model):

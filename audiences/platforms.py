@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Q
 
-from accounts.models import Site
-from audiences import rules
-from audiences.rules import Rule
-from subscribers.models import Subscription
-
-IOS = frozenset({"iOS", "iPadOS"})
+IOS = ("iOS", "iPadOS")
+# On a Mac, other browsers than Safari bring a window of their own: those are "other".
+_OF_KIND = {
+    "android": Q(platform="Android"),
+    "windows": Q(platform="Windows"),
+    "ios": Q(platform__in=IOS),
+    "macos": Q(platform="macOS", browser="Safari"),
+}
+KINDS = (*_OF_KIND, "other")
 
 
 @dataclass(frozen=True)
@@ -29,27 +32,11 @@ class Platforms:
         return self.android + self.windows + self.macos + self.ios + self.other
 
 
-def kind_of(platform: str, browser: str) -> str:
-    """The field of Platforms that a device counts in."""
-    if platform == "Android":
-        return "android"
-    if platform == "Windows":
-        return "windows"
-    if platform in IOS:
-        return "ios"
-    # On a Mac, other browsers bring a window of their own.
-    return "macos" if platform == "macOS" and browser == "Safari" else "other"
-
-
-def count(site: Site, rule: Rule) -> Platforms:
-    """The active devices that a rule holds for, in one query."""
-    rows = (
-        Subscription.objects.active()
-        .filter(rules.compile(rule), site=site)
-        .values_list("platform", "browser")
-        .annotate(devices=Count("pk"))
-    )
-    counts = dict.fromkeys(Platforms.__dataclass_fields__, 0)
-    for platform, browser, devices in rows:
-        counts[kind_of(platform, browser)] += devices
-    return Platforms(**counts)
+def of_kind(kind: str) -> Q:
+    """Subscriptions that count in a field of Platforms."""
+    if kind != "other":
+        return _OF_KIND[kind]
+    known = Q()
+    for asked in _OF_KIND.values():
+        known |= asked
+    return ~known

@@ -1,190 +1,189 @@
-"""The rule of an audience: JSON in, dataclasses, then one Q, one sentence, one count.
+"""The rule of an audience: versioned JSON in, a tree of dataclasses out.
 
-Version 1: {"version": 1, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}. All
-conditions hold; an empty list means everyone whose subscription is active. Anything unknown
-raises: a rule that is not understood must never mean everybody.
+Version 2: {"version": 2, "all": [node, …]}. A node is a group {"all"|"any"|"none": [node, …]}, an
+audience {"audience": id}, or a condition {"field": …, "op": …, …} of audiences.catalogue. No node
+at all means everybody. Anything unknown raises: a rule that is not understood must never mean
+everybody. Version 1 is a flat "all" of three fields, and is read as version 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, Q
-from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from accounts.models import Site
-from audiences.catalogue import FIELDS, Field, Op
-from subscribers.models import Subscription
+from audiences import shapes
+from audiences.catalogue import FIELDS, Args, Field
+from audiences.shapes import Param, RuleError, joined
 
-VERSION = 1
-MOST_CONDITIONS = 20
-MOST_VALUES = 50
+__all__ = [
+    "EVERYONE",
+    "Condition",
+    "Group",
+    "Match",
+    "Node",
+    "Reference",
+    "Rule",
+    "RuleError",
+    "parse",
+]
+
+VERSION = 2
+MOST_NODES = 100
+DEEPEST = 8
 
 
-class RuleError(ValueError):
-    """A rule that can't be understood: where (such as "all.0.op"), and a sentence for people."""
+class Match(StrEnum):
+    """How a group joins what is in it."""
 
-    def __init__(self, path: str, sentence: str) -> None:
-        super().__init__(f"{path}: {sentence}" if path else sentence)
-        self.path = path
-        self.sentence = sentence
+    ALL = "all"
+    ANY = "any"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
 class Condition:
     field: str
-    op: Op
-    values: tuple[str, ...]
+    op: str
+    args: Args = dataclasses.field(default_factory=dict)
 
     @property
     def about(self) -> Field:
         return FIELDS[self.field]
 
+    def as_json(self) -> dict[str, Any]:
+        return {"field": self.field, "op": self.op, **self.args}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Those of a named audience."""
+
+    audience: UUID
+
+    def as_json(self) -> dict[str, Any]:
+        return {"audience": str(self.audience)}
+
+
+@dataclass(frozen=True)
+class Group:
+    match: Match
+    nodes: tuple[Node, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {self.match.value: [node.as_json() for node in self.nodes]}
+
+    def leaves(self) -> Iterator[Condition | Reference]:
+        """Every condition and reference below, in reading order."""
+        for node in self.nodes:
+            if isinstance(node, Group):
+                yield from node.leaves()
+            else:
+                yield node
+
+
+Node = Group | Reference | Condition
+
 
 @dataclass(frozen=True)
 class Rule:
-    """Every condition must hold; none: everyone."""
-
-    conditions: tuple[Condition, ...] = ()
+    root: Group = Group(Match.ALL)
 
     def as_json(self) -> dict[str, Any]:
         """What `parse` understands."""
-        return {
-            "version": VERSION,
-            "all": [
-                {"field": item.field, "op": item.op.value, "values": list(item.values)}
-                for item in self.conditions
-            ],
-        }
+        return {"version": VERSION, **self.root.as_json()}
+
+    @property
+    def everyone(self) -> bool:
+        """Whether it asks for nothing."""
+        return not self.root.nodes
+
+    @property
+    def references(self) -> tuple[UUID, ...]:
+        """The audiences that it names, each once."""
+        found = (leaf.audience for leaf in self.root.leaves() if isinstance(leaf, Reference))
+        return tuple(dict.fromkeys(found))
 
 
 EVERYONE = Rule()
 
 
-def parse(rule: Any) -> Rule:
-    """A rule from its JSON; RuleError for anything unknown, missing, empty or too long."""
-    _exactly(rule, {"version", "all"}, "")
-    if type(rule["version"]) is not int or rule["version"] != VERSION:
-        raise RuleError("version", _("Only rules of version 1 are understood."))
-    items = rule["all"]
-    if not isinstance(items, list):
-        raise RuleError("all", _("This must be a list of conditions."))
-    if len(items) > MOST_CONDITIONS:
-        raise RuleError("all", _("At most %(most)d conditions.") % {"most": MOST_CONDITIONS})
-    return Rule(tuple(_condition(item, f"all.{at}") for at, item in enumerate(items)))
+def parse(rule: Any, *, written_out: bool = False) -> Rule:
+    """A rule from its JSON; RuleError for anything unknown, missing, empty, too long or too deep.
+
+    `written_out`: of a run that has begun, with the audiences that it named in their places; it may
+    be larger than what a person writes.
+    """
+    if not isinstance(rule, dict):
+        raise RuleError("", _("A rule must be an object."))
+    version = rule.get("version")
+    if type(version) is not int or version not in (1, VERSION):
+        raise RuleError("version", _("Only rules of version 1 and 2 are understood."))
+    body = {key: value for key, value in rule.items() if key != "version"}
+    if set(body) not in ({"all"}, {"any"}, {"none"}):
+        raise RuleError("", _("A rule has a version and one of: all, any, none."))
+    if version == 1:
+        _refuse_later(body)
+    (match,) = body
+    if body[match] == [] and match == "all":
+        return EVERYONE
+    return Rule(_Reading(written_out=written_out).group(body, "", 1))
 
 
-def compile(rule: Rule | dict[str, Any]) -> Q:  # noqa: A001 - rules.compile, as in re.compile
-    """The rule as a Q over Subscription; it does not ask for the state or the site."""
-    asked = Q()
-    for item in _parsed(rule).conditions:
-        held = item.about.matches(item.values)
-        asked &= ~held if item.op is Op.NONE_OF else held
-    return asked
+def _refuse_later(body: dict[str, Any]) -> None:
+    """Version 1 knew no groups and three fields."""
+    for at, item in enumerate(body["all"] if isinstance(body.get("all"), list) else [None]):
+        known = isinstance(item, dict) and item.get("field") in ("tag", "language", "browser")
+        if not known or item.get("op") not in ("any_of", "none_of"):
+            raise RuleError(joined("all", at), _("Version 1 has no such condition. Use version 2."))
 
 
-def sentence(rule: Rule | dict[str, Any]) -> str:
-    """The rule in plain words: "People who have the tag vip or sale, and who use Firefox."."""
-    return _written(_parsed(rule), value=str, word=str, fill=_fill, join=_join)
+class _Reading:
+    """One reading of a tree: counts its nodes."""
+
+    def __init__(self, *, written_out: bool) -> None:
+        self.nodes = 0
+        self.written_out = written_out
+
+    def group(self, item: dict[str, Any], path: str, depth: int) -> Group:
+        (match,) = item
+        path = joined(path, match)
+        items = item[match]
+        if not isinstance(items, list):
+            raise RuleError(path, _("This must be a list of conditions."))
+        if not items and not self.written_out:
+            raise RuleError(path, _("This group is empty. Add a condition, or remove the group."))
+        if depth > DEEPEST and not self.written_out:
+            raise RuleError(path, _("Groups are at most %(most)d deep.") % {"most": DEEPEST})
+        self.nodes += len(items)
+        if self.nodes > MOST_NODES and not self.written_out:
+            raise RuleError(path, _("At most %(most)d conditions.") % {"most": MOST_NODES})
+        nodes = (self.node(one, joined(path, at), depth) for at, one in enumerate(items))
+        return Group(Match(match), tuple(nodes))
+
+    def node(self, item: Any, path: str, depth: int) -> Node:
+        if isinstance(item, dict) and len(item) == 1 and set(item) <= {"all", "any", "none"}:
+            return self.group(item, path, depth + 1)
+        if isinstance(item, dict) and "audience" in item:
+            found = shapes.exactly(item, {"audience": Param("audience", shapes.one_id)}, path)
+            return Reference(UUID(found["audience"]))
+        return condition(item, path)
 
 
-def sentence_html(rule: Rule | dict[str, Any]) -> SafeString:
-    """The same words with the logic in <b> and the values in <em>."""
-    return SafeString(
-        _written(
-            _parsed(rule),
-            value=lambda text: format_html("<em>{}</em>", text),
-            word=lambda text: format_html("<b>{}</b>", text),
-            fill=lambda template, **parts: format_html(conditional_escape(template), **parts),
-            join=lambda between, parts: format_html_join(between, "{}", ((p,) for p in parts)),
-        )
-    )
-
-
-def count(site: Site, rule: Rule | dict[str, Any]) -> tuple[int, int]:
-    """(people, devices) that the rule holds for now."""
-    found = (
-        Subscription.objects.active()
-        .filter(compile(rule), site=site)
-        .aggregate(people=Count("subscriber", distinct=True), devices=Count("pk"))
-    )
-    return found["people"], found["devices"]
-
-
-def _parsed(rule: Rule | dict[str, Any]) -> Rule:
-    return rule if isinstance(rule, Rule) else parse(rule)
-
-
-def _condition(item: Any, path: str) -> Condition:
-    _exactly(item, {"field", "op", "values"}, path)
-    if not isinstance(item["field"], str) or item["field"] not in FIELDS:
-        raise RuleError(
-            f"{path}.field",
-            _("Unknown field. Known are: %(known)s.") % {"known": ", ".join(FIELDS)},
-        )
-    if not isinstance(item["op"], str) or item["op"] not in set(Op):
-        raise RuleError(
-            f"{path}.op", _("Unknown operator. Known are: %(known)s.") % {"known": ", ".join(Op)}
-        )
-    values = _values(item["values"], FIELDS[item["field"]].longest, f"{path}.values")
-    return Condition(field=item["field"], op=Op(item["op"]), values=values)
-
-
-def _values(values: Any, longest: int, path: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not values:
-        raise RuleError(path, _("Name at least one value."))
-    if len(values) > MOST_VALUES:
-        raise RuleError(path, _("At most %(most)d values.") % {"most": MOST_VALUES})
-    for at, value in enumerate(values):
-        if not isinstance(value, str) or not value.strip() or not _storable(value):
-            raise RuleError(f"{path}.{at}", _("A value must be a text that is not empty."))
-        if len(value) > longest:
-            raise RuleError(
-                f"{path}.{at}", _("A value has at most %(most)d characters.") % {"most": longest}
-            )
-    return tuple(dict.fromkeys(values))
-
-
-def _storable(text: str) -> bool:
-    """PostgreSQL takes neither NUL nor half a surrogate pair, which JSON can carry."""
-    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _exactly(item: Any, keys: set[str], path: str) -> None:
-    """No key missing and none that we would ignore."""
-    if not isinstance(item, dict) or set(item) != keys:
-        raise RuleError(
-            path, _("This must have exactly: %(keys)s.") % {"keys": ", ".join(sorted(keys))}
-        )
-
-
-def _fill(template: str, **parts: str) -> str:
-    return template.format(**parts)
-
-
-def _join(between: str, parts: Iterable[str]) -> str:
-    return between.join(parts)
-
-
-def _written(
-    rule: Rule,
-    *,
-    value: Callable[[str], str],
-    word: Callable[[str], str],
-    fill: Callable[..., str],
-    join: Callable[[str, Iterable[str]], str],
-) -> str:
-    """The sentence, with each value and each word of logic passed through a function."""
-    if not rule.conditions:
-        return fill(_("{everyone} who gave permission."), everyone=value(_("Everyone")))
-    clauses = []
-    for item in rule.conditions:
-        shown = join(_(" or "), [value(item.about.shown(text)) for text in item.values])
-        clause = str(item.about.says[item.op])
-        clauses.append(fill(clause, values=shown, not_=word(_("not"))))
-    between = fill(_(", {and_} "), and_=word(_("and")))
-    return fill(_("People {clauses}."), clauses=join(between, clauses))
+def condition(item: Any, path: str = "") -> Condition:
+    """One condition from its JSON; RuleError."""
+    key = shapes.chosen(item, "field", FIELDS, path)
+    about = FIELDS[key]
+    op = shapes.chosen(item, "op", about.ops, path)
+    rest = {name: value for name, value in item.items() if name not in ("field", "op")}
+    args = shapes.exactly(rest, about.params_of(op), path)
+    if "low" in args and args["low"] > args["high"]:
+        raise RuleError(joined(path, "low"), _("The first number is larger than the second."))
+    if op == "between" and args.get("from", "") > args.get("to", "9"):
+        raise RuleError(joined(path, "from"), _("The first day is after the last."))
+    return Condition(key, op, args)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, rates
 from accounts.models import Site, User
-from audiences import rules
+from audiences import references, rules
 from audiences.models import Audience
 from campaigns import content, payload, scheduling
 from campaigns.models import Campaign, Delivery, Message, Run
@@ -41,9 +41,11 @@ def utm_of(name: str) -> str:
 def create(site: Site, *, by: User | None, name: str = "", rule: Any = None) -> Campaign:
     """A new draft to everyone (or to a rule's people), with an empty message."""
     name = content.text(name, longest=LONGEST_NAME) or _("New campaign")
+    wanted = rules.EVERYONE if rule is None else rules.parse(rule)
+    references.check(wanted, site)
     audience = Audience.objects.create(
         site=site,
-        rule=(rules.EVERYONE if rule is None else rules.parse(rule)).as_json(),
+        rule=wanted.as_json(),
         created_by=by,
     )
     campaign = Campaign.objects.create(site=site, name=name, audience=audience, created_by=by)
@@ -221,7 +223,9 @@ def set_throttle(
 @transaction.atomic
 def set_audience(campaign: Campaign, rule: Any) -> None:
     """Who gets it; rules.RuleError for a rule that is not understood."""
-    wanted = rules.parse(rule).as_json()
+    parsed = rules.parse(rule)
+    references.check(parsed, campaign.site)
+    wanted = parsed.as_json()
     editable(campaign)
     Audience.objects.filter(pk=campaign.audience_id).update(rule=wanted)
     campaign.audience.rule = wanted

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audiences import platforms, rules
+from audiences import counting, rules
+from audiences.counting import Reach
 from audiences.platforms import Platforms
 from audiences.rules import Rule
 from campaigns import payload, rates
@@ -59,20 +60,20 @@ class Standing:
         return rules.parse(self.campaign.audience.rule) if self._rule is None else self._rule
 
     @cached_property
-    def counted(self) -> tuple[int, int]:
-        return rules.count(self.campaign.site, self.rule)
+    def reach(self) -> Reach:
+        return counting.count(self.campaign.site, self.rule)
 
     @property
     def people(self) -> int:
-        return self.counted[0]
+        return self.reach.people
 
     @property
     def devices(self) -> int:
-        return self.counted[1]
+        return self.reach.devices
 
-    @cached_property
+    @property
     def platforms(self) -> Platforms:
-        return platforms.count(self.campaign.site, self.rule)
+        return self.reach.platforms
 
     @cached_property
     def size(self) -> int:
@@ -121,7 +122,7 @@ class Standing:
             return []
         sentence = (
             _("Nobody matches these conditions now.")
-            if self.rule.conditions
+            if not self.rule.everyone
             else _("Nobody has given permission on this site yet.")
         )
         return [Problem(Step.AUDIENCE, "who", sentence)]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from audiences import rules
+from audiences import references, rules
 from campaigns import finishing, partitions, payload, scheduling
 from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial, month_of
 from subscribers.models import Subscription, TestDevice
@@ -49,16 +49,19 @@ def _message_of(campaign: Campaign) -> Message:
     return message
 
 
-def _must_be_understood(campaign: Campaign) -> None:
+def _rule_of(campaign: Campaign) -> rules.Rule:
+    """The rule with the audiences that it names in their places; refused where one is amiss."""
     try:
-        rules.compile(rules.parse(campaign.audience.rule))
+        return references.resolve(rules.parse(campaign.audience.rule), campaign.site)
     except rules.RuleError as error:
         raise Refused(
             _("The audience can't be understood (%(why)s). Choose it again.") % {"why": error}
         ) from error
 
 
-def _new_run(campaign: Campaign, kind: str, by: User | None, by_name: str) -> Run:
+def _new_run(
+    campaign: Campaign, kind: str, by: User | None, by_name: str, rule: rules.Rule | None = None
+) -> Run:
     now = timezone.now()
     month = month_of(now)
     partitions.ensure(month)
@@ -67,6 +70,7 @@ def _new_run(campaign: Campaign, kind: str, by: User | None, by_name: str) -> Ru
         campaign=campaign,
         message=_message_of(campaign),
         kind=kind,
+        rule=rule.as_json() if rule else None,
         month=month,
         last_subscription=newest or 0,
         started_by=by,
@@ -90,8 +94,7 @@ def start(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> R
         if run := run_of(campaign):
             return run
         raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
-    _must_be_understood(campaign)
-    run = _new_run(campaign, Run.Kind.CAMPAIGN, by, by_name)
+    run = _new_run(campaign, Run.Kind.CAMPAIGN, by, by_name, _rule_of(campaign))
     audit.record(
         "campaign.started", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
     )

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from accounts.bars import Part
-from audiences import rules
+from audiences import rules, sentences
 from campaigns import pace, reports
 from campaigns.models import PUBLIC_COUNTS, Batch, Campaign, Run
 
@@ -66,7 +66,7 @@ class Summary:
     def sentence(self) -> str:
         """Who gets it, in words; empty for a rule that is not understood (any more)."""
         try:
-            return rules.sentence(self.campaign.audience.rule)
+            return sentences.sentence(self.campaign.audience.rule, self.campaign.site)
         except rules.RuleError:
             return ""
 

@@ -3,6 +3,16 @@
 from django.db import migrations, models
 
 
+# What is being planned goes on by the rule that it began with.
+KEEP = """
+UPDATE campaigns_run SET rule = audience.rule
+FROM campaigns_campaign AS campaign JOIN audiences_audience AS audience
+    ON audience.id = campaign.audience_id
+WHERE campaign.id = campaigns_run.campaign_id AND campaigns_run.kind = 'campaign'
+    AND campaigns_run.planned_at IS NULL
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -15,4 +25,5 @@ class Migration(migrations.Migration):
             name='rule',
             field=models.JSONField(null=True),
         ),
+        migrations.RunSQL([KEEP], migrations.RunSQL.noop),
     ]

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import SiteRequest, member, require
 from accounts.models import Role, Site
-from audiences import rules, suggestions
+from audiences import counting, rules, sentences, suggestions
 from audiences.catalogue import FIELDS
 from audiences.forms import RuleForm
-from audiences.rules import Rule
+from audiences.rules import Group, Match, Rule
 from campaigns import drafting, payload, rates, scheduling, starting, tokens
 from campaigns.forms import MessageForm, ScheduleForm, wall_of
 from campaigns.models import Campaign, Run
@@ -119,7 +119,7 @@ def message(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         "form": form,
         "composer": facts(standing),
         "opens": payload.opens(standing.message) if standing.message.url else "",
-        "audience_sentence": rules.sentence(standing.rule),
+        "audience_sentence": sentences.sentence(standing.rule, request.site),
     }
     return page(request, standing, Step.MESSAGE, context)
 
@@ -203,9 +203,12 @@ def whom(standing: Standing) -> dict[str, Any]:
     """The sentence of a rule, whom it holds for now, and each condition alone."""
     site, rule = standing.campaign.site, standing.rule
     return {
-        "sentence": rules.sentence_html(rule),
+        "sentence": sentences.sentence_html(rule, site),
         "counted": standing,
-        "alone": [rules.count(site, Rule((item,)))[1] for item in rule.conditions],
+        "alone": [
+            counting.count(site, Rule(Group(Match.ALL, (node,)))).devices
+            for node in rule.root.nodes
+        ],
     }
 
 
@@ -311,11 +314,11 @@ def review(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 
 def review_page(request: SiteRequest, campaign: Campaign, refusal: str = "") -> HttpResponse:
     standing = Standing(campaign)
-    everyone = rules.count(campaign.site, rules.EVERYONE)[1]
+    everyone = counting.count(campaign.site, rules.EVERYONE).devices
     left_out = everyone - standing.devices
     context = {
         "refusal": refusal,
-        "sentence": rules.sentence_html(standing.rule),
+        "sentence": sentences.sentence_html(standing.rule, campaign.site),
         "opens": payload.opens(standing.message) if standing.message.url else "",
         "tested": standing.message.runs.filter(kind=Run.Kind.TEST).exists(),
         "kept": MessageForm(campaign, standing.message).kept(),

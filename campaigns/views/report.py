@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import SiteRequest, member
 from accounts.models import Role
 from accounts.templatetags.beckon import in_percent
-from audiences import rules
+from audiences import sentences
 from campaigns import (
     answers,
     bounded,
@@ -172,7 +172,7 @@ def coming(campaign: Campaign) -> dict[str, Any]:
     return {
         "standing": standing,
         "message": standing.message,
-        "sentence": rules.sentence_html(standing.rule),
+        "sentence": sentences.sentence_html(standing.rule, standing.campaign.site),
     }
 
 

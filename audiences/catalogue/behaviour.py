@@ -1,0 +1,423 @@
+"""What people did, and what lies in their cart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import (
+    Avg,
+    BooleanField,
+    Count,
+    F,
+    Func,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+)
+from django.db.models.fields import Field as Column
+from django.db.models.functions import Coalesce
+from django.utils.dateformat import format as formatted
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from audiences import shapes
+from audiences.catalogue import kinds
+from audiences.catalogue.base import Args, Clause, Field, Names, Op, Scope
+from audiences.shapes import Param
+from subscribers.models import Cart, Event, EventName, Subscription
+
+BEHAVIOUR, CART = gettext_lazy("Behaviour"), gettext_lazy("Cart")
+MOST_TIMES = 100_000
+
+WINDOW = {"within": Param("window", shapes.window, required=False)}
+WHERE = {"where": Param("where", shapes.where, required=False)}
+NAME = {"name": Param("event", shapes.text(64))}
+PROPERTY = {"property": Param("property", shapes.text(64))}
+TIMES = {"count": Param("whole", shapes.whole(0, MOST_TIMES))}
+MINUTES = {"minutes": Param("minutes", shapes.whole(0, shapes.MOST_MINUTES))}
+
+
+def window_q(column: str, window: Mapping[str, Any], scope: Scope) -> Q:
+    """A moment within a window, and never later than now: a frozen audience does not grow."""
+    asked = Q(**{f"{column}__lte": scope.now})
+    if "hours" in window:
+        return asked & Q(**{f"{column}__gte": scope.now - timedelta(hours=window["hours"])})
+    if "days" in window:
+        return asked & Q(**{f"{column}__gte": scope.ago(window["days"])})
+    if "from" in window:
+        first, _last = kinds.days_of("on", {"date": window["from"]}, scope)
+        assert first is not None  # noqa: S101 - "on" has both bounds
+        asked &= Q(**{f"{column}__gte": scope.midnight(first)})
+    if "to" in window:
+        after, _none = kinds.days_of("after", {"date": window["to"]}, scope)
+        assert after is not None  # noqa: S101 - "after" has a first day
+        asked &= Q(**{f"{column}__lt": scope.midnight(after)})
+    return asked
+
+
+def events(args: Args, scope: Scope) -> QuerySet[Event]:
+    """The events that a condition speaks of."""
+    known = EventName.objects.filter(site=scope.site, name=args["name"])
+    # The number itself, not a join: PostgreSQL then knows how many there are.
+    found = Event.objects.filter(name_id=known.values_list("pk", flat=True).first() or 0)
+    found = found.filter(window_q("at", args.get("within", {}), scope))
+    for item in args.get("where", ()):
+        found = found.filter(property_q(item))
+    return scope.among(found)
+
+
+def property_q(item: Args) -> Q:
+    if "values" in item:
+        read = kinds.of_json("text", "properties", item["property"])
+        return kinds.any_text(read, item["op"], item["values"])
+    read = kinds.of_json("number", "properties", item["property"])
+    return kinds.number_q(read, item["op"], item)
+
+
+def people(found: QuerySet[Any, Any]) -> Q:
+    return Q(subscriber_id__in=found.values("subscriber_id"))
+
+
+def did(op: str, args: Args, scope: Scope) -> Q:
+    """At least or at most so many times. "At most" is the complement of "at least one more"."""
+    least = args["count"] if op == "at_least" else args["count"] + 1
+    if least == 0:
+        return Q()
+    found: QuerySet[Any, Any] = events(args, scope)
+    if least > 1:
+        found = (
+            found.values("subscriber_id").annotate(times=Count("number")).filter(times__gte=least)
+        )
+    return people(found) if op == "at_least" else ~people(found)
+
+
+def says_did(op: str, args: Args, _names: Names) -> Clause:
+    count = args["count"]
+    if op == "at_least" and count == 1:
+        text = _("who did {name}")
+    elif op == "at_most" and count == 0:
+        text = _("who did {not_} do {name}")
+    elif op == "at_least":
+        text = ngettext(
+            "who did {name} at least once", "who did {name} at least {count} times", count
+        )
+    else:
+        text = ngettext(
+            "who did {name} at most once", "who did {name} at most {count} times", count
+        )
+    return with_details(text, {"name": (args["name"],), "count": (f"{count:,}",)}, args)
+
+
+def with_details(text: str, parts: Mapping[str, tuple[str, ...]], args: Args) -> Clause:
+    """The clause with its window and its conditions on properties."""
+    parts = dict(parts)
+    for number, item in enumerate(args.get("where", ())):
+        text = f"{text} {_('with')} {{property_{number}}} {property_words(item, number)}"
+        parts[f"property_{number}"] = (item["property"],)
+        parts[f"values_{number}"] = (
+            tuple(item["values"]) if "values" in item else (kinds.shown_number(item["value"]),)
+        )
+    window = args.get("within", {})
+    if "hours" in window:
+        hours = window["hours"]
+        parts["hours"] = (ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours},)
+        return Clause(f"{text} {_('in the last {hours}')}", parts)
+    if "days" in window:
+        parts["days"] = (kinds.shown_days(window["days"]),)
+        return Clause(f"{text} {_('in the last {days}')}", parts)
+    words = {
+        ("from", "to"): _("from {from} to {to}"),
+        ("from",): _("since {from}"),
+        ("to",): _("until {to}"),
+    }
+    for key in ("from", "to"):
+        if key in window:
+            parts[key] = (kinds.shown_day(window[key]),)
+    tail = words.get(tuple(key for key in ("from", "to") if key in window), "")
+    return Clause(f"{text} {tail}".rstrip(), parts)
+
+
+def property_words(item: Args, number: int) -> str:
+    words = {
+        "any_of": "{value}",
+        "none_of": _("{not_} {value}"),
+        "contains": _("containing {value}"),
+        "equals": "{value}",
+        "more_than": _("more than {value}"),
+        "at_least": _("at least {value}"),
+        "less_than": _("less than {value}"),
+        "at_most": _("at most {value}"),
+    }[item["op"]]
+    return words.replace("{value}", f"{{values_{number}}}")
+
+
+def known_events(args: Args, device: Subscription, scope: Scope) -> str:
+    """How often, and when for the last time."""
+    mine = events(args, Scope(scope.site, scope.now, (device.subscriber_id,)))
+    found = mine.aggregate(times=Count("number"), last=Max("at"))
+    if not found["times"]:
+        return _("never")
+    times = ngettext("%(n)s time", "%(n)s times", found["times"]) % {"n": f"{found['times']:,}"}
+    return _("%(times)s, last %(when)s") % {"times": times, "when": shown(found["last"], scope)}
+
+
+def shown(moment: Any, scope: Scope) -> str:
+    return formatted(moment.astimezone(scope.site.zone), "j M Y H:i") if moment else ""
+
+
+def first_or_last(which: str) -> Field:
+    """The first or the last time of an event."""
+    aggregate, label, words = {
+        "first": (
+            Min,
+            gettext_lazy("Event: first time"),
+            gettext_lazy("who did {name} for the first time"),
+        ),
+        "last": (
+            Max,
+            gettext_lazy("Event: last time"),
+            gettext_lazy("who did {name} for the last time"),
+        ),
+    }[which]
+
+    def asks(op: str, args: Args, scope: Scope) -> Q:
+        found = events(args, scope)
+        if which == "last" and op == "within_last":
+            # The same, and it need not read what is older.
+            return people(found.filter(at__gte=scope.ago(args["days"])))
+        grouped = found.values("subscriber_id").annotate(moment=aggregate("at"))
+        return people(grouped.filter(kinds.moment_q("moment", op, args, scope)))
+
+    def says(op: str, args: Args, _names: Names) -> Clause:
+        parts = {"name": (args["name"],), **kinds.date_parts(args)}
+        return with_details(f"{words} {kinds.dated(op)}", parts, args)
+
+    def knows(args: Args, device: Subscription, scope: Scope) -> str:
+        mine = events(args, Scope(scope.site, scope.now, (device.subscriber_id,)))
+        return shown(mine.aggregate(moment=aggregate("at"))["moment"], scope) or _("never")
+
+    return Field(
+        key=f"event_{which}",
+        label=label,
+        group=BEHAVIOUR,
+        ops=kinds.DATE_OPS,
+        asks=asks,
+        says=says,
+        knows=knows,
+        params={**NAME, **WHERE},
+    )
+
+
+def summed(which: str) -> Field:
+    """The sum or the average of a numeric property. The sum of nothing is 0."""
+    aggregate, label, words = {
+        "sum": (
+            Sum,
+            gettext_lazy("Event: sum of a property"),
+            gettext_lazy("whose sum of {property} in {name} is"),
+        ),
+        "average": (
+            Avg,
+            gettext_lazy("Event: average of a property"),
+            gettext_lazy("whose average {property} in {name} is"),
+        ),
+    }[which]
+
+    def figure(args: Args) -> Any:
+        read = kinds.of_json("number", "properties", args["property"])
+        return aggregate(read, output_field=Column())
+
+    def asks(op: str, args: Args, scope: Scope) -> Q:
+        if op == "not_equals":
+            return ~asks("equals", args, scope)
+        total = (
+            Coalesce(figure(args), Value(Decimal(0)), output_field=Column())
+            if which == "sum"
+            else figure(args)
+        )
+        grouped = events(args, scope).values("subscriber_id").annotate(figure=total)
+        holds = kinds.number_q(F("figure"), op, args)
+        if which == "sum" and kinds.compares(Decimal(0), op, args):
+            # Holds for those without such an event, so those are named for whom it does not hold.
+            return ~people(grouped.filter(~holds))
+        return people(grouped.filter(holds))
+
+    def says(op: str, args: Args, _names: Names) -> Clause:
+        parts = {
+            "name": (args["name"],),
+            "property": (args["property"],),
+            **kinds.number_parts(args),
+        }
+        return with_details(f"{words} {kinds.compared(op)}", parts, args)
+
+    def knows(args: Args, device: Subscription, scope: Scope) -> str:
+        mine = events(args, Scope(scope.site, scope.now, (device.subscriber_id,)))
+        found = mine.aggregate(figure=figure(args))["figure"]
+        if found is None:
+            return "0" if which == "sum" else _("never")
+        return kinds.shown_number(found)
+
+    return Field(
+        key=f"event_{which}",
+        label=label,
+        group=BEHAVIOUR,
+        ops=kinds.COMPARE_OPS,
+        asks=asks,
+        says=says,
+        knows=knows,
+        params={**NAME, **PROPERTY, **WINDOW, **WHERE},
+    )
+
+
+def carts(scope: Scope) -> QuerySet[Cart]:
+    """Open ones, as far as they were known at the moment that is asked of."""
+    return scope.among(Cart.objects.filter(site=scope.site, state=Cart.State.OPEN))
+
+
+def cart_open(op: str, _args: Args, scope: Scope) -> Q:
+    found = people(carts(scope))
+    return found if op == "is_true" else ~found
+
+
+def cart_value(op: str, args: Args, scope: Scope) -> Q:
+    if op == "not_equals":
+        return ~cart_value("equals", args, scope)
+    return people(carts(scope).filter(kinds.number_q(F("value"), op, args)))
+
+
+def cart_idle(op: str, args: Args, scope: Scope) -> Q:
+    since = scope.now - timedelta(minutes=args["minutes"])
+    wanted = Q(updated_at__lte=since) if op == "at_least" else Q(updated_at__gt=since)
+    return people(carts(scope).filter(wanted))
+
+
+def cart_product(op: str, args: Args, scope: Scope) -> Q:
+    if op == "none_of":
+        return ~cart_product("any_of", args, scope)
+    return people(
+        carts(scope).filter(reduce(or_, (holds_product(op, value) for value in args["values"])))
+    )
+
+
+def holds_product(op: str, value: str) -> Q:
+    """An item whose product or name is the value, or contains it whatever the case."""
+    if op == "any_of":
+        return Q(items__contains=[{"product": value}]) | Q(items__contains=[{"name": value}])
+    # A JSON text is a valid text of the path language; "q" takes the pattern literally.
+    text = f'like_regex {json.dumps(value)} flag "iq"'
+    path = f"$[*] ? (@.product {text} || @.name {text})"
+    return Q(
+        Func(
+            F("items"),
+            Value(path),
+            function="jsonb_path_exists",
+            template="%(function)s(%(expressions)s::jsonpath)",
+            output_field=BooleanField(),
+        )
+    )
+
+
+def says_cart_open(op: str, _args: Args, _names: Names) -> Clause:
+    return Clause(
+        _("who have an open cart") if op == "is_true" else _("who have {not_} an open cart")
+    )
+
+
+def says_cart_value(op: str, args: Args, _names: Names) -> Clause:
+    return Clause(f"{_('whose cart is worth')} {kinds.compared(op)}", kinds.number_parts(args))
+
+
+def says_cart_idle(op: str, args: Args, _names: Names) -> Clause:
+    least, less = (
+        _("whose cart has lain for at least {time}"),
+        _("whose cart has lain for less than {time}"),
+    )
+    return Clause(least if op == "at_least" else less, {"time": (shown_minutes(args["minutes"]),)})
+
+
+def shown_minutes(minutes: int) -> str:
+    """In the largest unit that divides it."""
+    for size, one, several in (
+        (1440, "%(n)d day", "%(n)d days"),
+        (60, "%(n)d hour", "%(n)d hours"),
+    ):
+        if minutes and minutes % size == 0:
+            return ngettext(one, several, minutes // size) % {"n": minutes // size}
+    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+
+
+def says_cart_product(op: str, args: Args, _names: Names) -> Clause:
+    text = {
+        "any_of": _("who have {values} in the cart"),
+        "none_of": _("who do {not_} have {values} in the cart"),
+        "contains": _("who have something like {values} in the cart"),
+    }[op]
+    return Clause(text, {"values": tuple(args["values"])})
+
+
+def known_cart(_args: Args, device: Subscription, scope: Scope) -> str:
+    cart = Cart.objects.filter(subscriber=device.subscriber_id, state=Cart.State.OPEN).first()
+    if cart is None:
+        return _("no open cart")
+    products = [str(item.get("name") or item.get("product") or "") for item in cart.items]
+    worth = (
+        "" if cart.value is None else f"{kinds.shown_number(cart.value)} {cart.currency}".strip()
+    )
+    return ", ".join(part for part in (*products[:5], worth, shown(cart.updated_at, scope)) if part)
+
+
+def cart_field(key: str, label: Any, ops: Mapping[str, Op], asks: Any, says: Any) -> Field:
+    return Field(key, label, CART, ops, asks, says, known_cart)
+
+
+FIELDS = (
+    Field(
+        key="event",
+        label=gettext_lazy("Event"),
+        group=BEHAVIOUR,
+        ops={
+            "at_least": Op(gettext_lazy("done at least"), TIMES),
+            "at_most": Op(gettext_lazy("done at most"), TIMES),
+        },
+        asks=did,
+        says=says_did,
+        knows=known_events,
+        params={**NAME, **WINDOW, **WHERE},
+    ),
+    first_or_last("first"),
+    first_or_last("last"),
+    summed("sum"),
+    summed("average"),
+    cart_field(
+        "cart_open", gettext_lazy("Open cart"), kinds.BOOLEAN_OPS, cart_open, says_cart_open
+    ),
+    cart_field(
+        "cart_value", gettext_lazy("Cart: value"), kinds.COMPARE_OPS, cart_value, says_cart_value
+    ),
+    cart_field(
+        "cart_idle",
+        gettext_lazy("Cart: untouched"),
+        {
+            "at_least": Op(gettext_lazy("for at least"), MINUTES),
+            "less_than": Op(gettext_lazy("for less than"), MINUTES),
+        },
+        cart_idle,
+        says_cart_idle,
+    ),
+    cart_field(
+        "cart_product",
+        gettext_lazy("Cart: product"),
+        {key: kinds.TEXT_OPS[key] for key in ("any_of", "none_of", "contains")},
+        cart_product,
+        says_cart_product,
+    ),
+)

@@ -1,0 +1,124 @@
+"""Rules that name other audiences: written out, circles refused, and who names whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Site
+from audiences.models import Audience
+from audiences.rules import Condition, Group, Node, Reference, Rule, RuleError, parse
+
+# Written out, a rule may be larger than one that a person writes; but not without end.
+MOST_CONDITIONS = 500
+
+
+def resolve(rule: Rule, site: Site) -> Rule:
+    """The rule with each audience that it names written out as a group.
+
+    RuleError when one is not there, when they lead in a circle (the sentence names the way), or
+    when all of it is larger than MOST_CONDITIONS.
+    """
+    if not rule.references:
+        return rule
+    found = _Resolving(site)
+    return Rule(found.group(rule.root, ()))
+
+
+class _Resolving:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.conditions = 0
+        self.rules: dict[UUID, tuple[str, Rule]] = {}
+
+    def group(self, group: Group, way: tuple[UUID, ...]) -> Group:
+        return Group(group.match, tuple(self.node(node, way) for node in group.nodes))
+
+    def node(self, node: Node, way: tuple[UUID, ...]) -> Node:
+        if isinstance(node, Group):
+            return self.group(node, way)
+        if isinstance(node, Reference):
+            return self.named(node.audience, way)
+        self.grow()
+        return node
+
+    def grow(self) -> None:
+        self.conditions += 1
+        if self.conditions > MOST_CONDITIONS:
+            sentence = _("With the audiences that it names, this is more than %(most)d conditions.")
+            raise RuleError("", sentence % {"most": MOST_CONDITIONS})
+
+    def named(self, audience: UUID, way: tuple[UUID, ...]) -> Group:
+        if audience in way:
+            names = [self.rules[one][0] for one in (*way[way.index(audience) :], audience)]
+            raise RuleError(
+                "", _("These audiences lead in a circle: %(way)s.") % {"way": " → ".join(names)}
+            )
+        if audience not in self.rules:
+            found = Audience.objects.filter(site=self.site, pk=audience).exclude(name="").first()
+            if found is None:
+                raise RuleError("", _("An audience that this names is not there any more."))
+            self.rules[audience] = (found.name, parse(found.rule))
+        self.grow()
+        return self.group(self.rules[audience][1].root, (*way, audience))
+
+
+def check(rule: Rule, site: Site, *, saving: Audience | None = None) -> None:
+    """Refuse a rule whose references are missing or lead in a circle; RuleError with the place.
+
+    `saving`: the audience that is about to have this rule, which must not lead to itself.
+    """
+    resolving = _Resolving(site)
+    way: tuple[UUID, ...] = ()
+    if saving is not None and not saving._state.adding:
+        resolving.rules[saving.pk] = (saving.name, rule)
+        way = (saving.pk,)
+    for path, node in places(rule.root):
+        try:
+            resolving.node(node, way)
+        except RuleError as error:
+            raise RuleError(path, error.sentence) from None
+
+
+def places(group: Group, path: str = "") -> Iterable[tuple[str, Condition | Reference]]:
+    """Each condition and reference below, with its path."""
+    path = f"{path}.{group.match.value}" if path else group.match.value
+    for at, node in enumerate(group.nodes):
+        if isinstance(node, Group):
+            yield from places(node, f"{path}.{at}")
+        else:
+            yield f"{path}.{at}", node
+
+
+def names(rule: Rule, site: Site) -> Mapping[str, str]:
+    """What the audiences, lists and campaigns that a rule names are called, by id."""
+    found = (
+        {
+            str(pk): name
+            for pk, name in Audience.objects.filter(site=site, pk__in=rule.references).values_list(
+                "pk", "name"
+            )
+        }
+        if rule.references
+        else {}
+    )
+    for leaf in rule.root.leaves():
+        if isinstance(leaf, Condition) and leaf.about.names is not None:
+            ids = [*leaf.args.get("values", ()), *leaf.args.get("campaigns", ())]
+            found |= leaf.about.names(site, ids)
+    return found
+
+
+def naming(audience: Audience) -> list[Audience]:
+    """The audiences of the site whose rule names this one, also those that belong to a campaign."""
+    mentions = Audience.objects.filter(site=audience.site_id, rule__icontains=str(audience.pk))
+    found = []
+    for other in mentions.exclude(pk=audience.pk):
+        try:
+            if audience.pk in parse(other.rule).references:
+                found.append(other)
+        except RuleError:
+            found.append(other)
+    return found
