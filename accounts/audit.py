@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import AuditEvent, Membership, Site, User
 
 LABELS = {
+    "attribute.typed": gettext_lazy("Said what an attribute is"),
     "campaign.cancelled": gettext_lazy("Cancelled a campaign"),
     "campaign.created": gettext_lazy("Created a campaign"),
     "campaign.deleted": gettext_lazy("Deleted a campaign"),
@@ -25,6 +26,11 @@ LABELS = {
     "database.copied": gettext_lazy("Stopped everything: the database was restored or copied"),
     "key.created": gettext_lazy("Made an API key"),
     "key.revoked": gettext_lazy("Revoked an API key"),
+    "list.created": gettext_lazy("Created a list"),
+    "list.deleted": gettext_lazy("Deleted a list"),
+    "list.renamed": gettext_lazy("Renamed a list"),
+    "list.restored": gettext_lazy("Went back to an earlier version of a list"),
+    "list.uploaded": gettext_lazy("Uploaded a file to a list"),
     "member.invitation_revoked": gettext_lazy("Withdrew an invitation"),
     "member.invited": gettext_lazy("Invited somebody"),
     "member.joined": gettext_lazy("Joined"),

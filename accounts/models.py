@@ -195,6 +195,8 @@ class ApiKey(models.Model):
         SUBSCRIBERS_READ = "subscribers:read", _("Read subscribers")
         SUBSCRIBERS_WRITE = "subscribers:write", _("Change subscribers")
         EVENTS_WRITE = "events:write", _("Report events")
+        AUDIENCES_READ = "audiences:read", _("Read audiences and lists")
+        AUDIENCES_WRITE = "audiences:write", _("Change audiences and lists")
         CAMPAIGNS_READ = "campaigns:read", _("Read campaigns and reports")
         CAMPAIGNS_WRITE = "campaigns:write", _("Write campaigns")
         CAMPAIGNS_SEND = "campaigns:send", _("Start and cancel campaigns")

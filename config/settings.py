@@ -124,6 +124,14 @@ INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000
 # How long events are kept: a month is dropped when all of it is older.
 EVENT_RETENTION_DAYS = number("EVENT_RETENTION_DAYS", 400, least=30, most=36_500)
 
+# A file that names the people of a list.
+LIST_UPLOAD_BYTES = number("LIST_UPLOAD_BYTES", 100_000_000, least=1_000, most=1_000_000_000)
+FILE_UPLOAD_HANDLERS = [
+    "audiences.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 # Sending. The most deliveries that a kill can leave unknown is SEND_IN_FLIGHT per worker.
 SEND_BATCH = number("SEND_BATCH", 5_000, least=1, most=50_000)
 SEND_WINDOW = number("SEND_WINDOW", 250, least=1, most=1_000)
