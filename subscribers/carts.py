@@ -22,7 +22,7 @@ UPDATED, BOUGHT = "cart_updated", "purchase"
 NAMES = frozenset({UPDATED, BOUGHT})
 MAX_KEY = 64
 MAX_PRODUCT = 128
-MOST = Decimal(10) ** 12  # beyond it no cart's value is stored
+MOST = Decimal("999999999999.99")  # a cart's value; no column holds more
 # Before anything that is taken in: any event is newer.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
@@ -222,7 +222,7 @@ def _value(properties: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) ->
         priced = [item for item in items if item.get("price") is not None]
         parts = [Decimal(str(one["price"])) * Decimal(str(one["quantity"])) for one in priced]
         value = sum(parts, Decimal(0)) if parts else None
-    if value is not None and value >= MOST:
+    if value is not None and value > MOST:
         raise Refused("cart", "The cart's value is too large.", field="properties.value")
     return None if value is None else value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
@@ -240,7 +240,7 @@ def _amount(value: object, at: str) -> Decimal | None:
 
 
 def _counts(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _plain(number: Decimal) -> int | float:
