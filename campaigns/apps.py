@@ -8,6 +8,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
+        from audiences import catalogue
+        from campaigns import engagement
         from campaigns.keeping import keep_while_sending
+
+        catalogue.register(*engagement.FIELDS)
 
         pre_delete.connect(keep_while_sending, sender="subscribers.VapidKey")

@@ -96,8 +96,8 @@ def test_an_erased_person_stays_on_the_ledger_without_a_name(site: Site, call: C
         ({"urgency": "asap"}, "urgency"),
         ({"actions": [{"title": "x"}]}, "actions"),
         ({"actions": [{"title": "x", "url": "https://a.example/"}] * 3}, "actions"),
-        ({"audience": {"version": 1, "all": [{"field": "shoe size"}]}}, "audience"),
-        ({"audience": {"version": 2, "all": []}}, "audience"),
+        ({"audience": {"version": 2, "all": [{"field": "shoe size"}]}}, "audience"),
+        ({"audience": {"version": 3, "all": []}}, "audience"),
         ({"name": ""}, "name"),
         ({"throttle": 5}, "throttle"),
         ({"throttle": 6_000_001}, "throttle"),
@@ -117,12 +117,12 @@ def test_bad_input_names_its_field_and_makes_nothing(
 
 def test_patch_changes_what_is_named_until_it_starts(site: Site, call: Call) -> None:
     path = f"{call('post', '', DRAFT).json()['id']}/"
-    rule = {"version": 1, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
+    rule = {"version": 2, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
     answer = call("patch", path, {"title": "Spring", "audience": rule, "name": "S"}).json()
     assert (answer["title"], answer["name"], answer["audience"]) == ("Spring", "S", rule)
     assert answer["url"] == DRAFT["url"]
     everyone = call("patch", path, {"audience": None}).json()["audience"]
-    assert everyone == {"version": 1, "all": []}
+    assert everyone == {"version": 2, "all": []}
     call("post", path + "start/")
     call("post", path + "cancel/")
     assert call("patch", path, {"title": "Summer"}).status_code == 409

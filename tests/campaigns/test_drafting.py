@@ -15,7 +15,7 @@ from campaigns.starting import Refused
 from subscribers.models import TestDevice
 from tests.factories import make_campaign, make_member, make_site, make_subscription
 
-VIP = {"version": 1, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
+VIP = {"version": 2, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
 NIGHT = datetime(2099, 6, 1, 18, 0)  # noqa: DTZ001 - a wall time
 
 
@@ -34,14 +34,14 @@ def test_a_new_draft_is_for_everyone_and_has_the_sites_address(site: Site) -> No
     campaign = drafting.create(site, by=None, name="Winter layers!")
     message = drafting.message_of(campaign)
     assert campaign.state == Campaign.State.DRAFT
-    assert campaign.audience.rule == {"version": 1, "all": []}
+    assert campaign.audience.rule == {"version": 2, "all": []}
     assert (message.version, message.title, message.url) == (1, "", "https://shop.example/")
     assert (message.utm_source, message.utm_campaign) == ("beckon", "winter-layers")
 
 
 def test_a_new_draft_refuses_a_rule_that_is_not_understood(site: Site) -> None:
     with pytest.raises(RuleError):
-        drafting.create(site, by=None, rule={"version": 2, "all": []})
+        drafting.create(site, by=None, rule={"version": 3, "all": []})
     assert not Campaign.objects.exists()
 
 

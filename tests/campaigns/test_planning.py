@@ -5,8 +5,10 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from audiences.models import Audience
 from campaigns import partitions, planning, reports, starting
 from campaigns.models import Batch, Delivery, Run
+from subscribers import events
 from subscribers.models import Subscription
 from tests.campaigns.engine import check_books
 from tests.factories import make_campaign, make_site, make_subscriber, make_subscription
@@ -36,6 +38,53 @@ def test_the_rule_chooses() -> None:
     run = starting.start(make_campaign(site, rule=rule))
     planning.plan(run.pk)
     assert Delivery.objects.get().subscription_id == vip.pk
+
+
+@pytest.mark.django_db
+def test_the_rule_is_that_of_the_start_also_where_it_names_audiences(settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    site = make_site()
+    tag = {"field": "tag", "op": "any_of", "values": ["vip"]}
+    named = Audience.objects.create(site=site, name="Friends", rule={"version": 2, "all": [tag]})
+    vips = [
+        make_subscription(site, subscriber=make_subscriber(site, tags=["vip"])).pk
+        for _ in range(planning.BATCHES_PER_CHUNK + 1)
+    ]
+    rule = {"version": 2, "all": [{"audience": str(named.pk)}]}
+    run = starting.start(make_campaign(site, rule=rule))
+    planning.plan_chunk(run.pk)
+    Audience.objects.filter(pk=named.pk).update(rule={"version": 2, "none": [tag]})
+    planning.plan(run.pk)
+    assert sorted(Delivery.objects.values_list("subscription_id", flat=True)) == vips
+
+
+@pytest.mark.django_db
+def test_what_happens_after_the_start_changes_nobodys_place(settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    site = make_site()
+    devices = [make_subscription(site) for _ in range(planning.BATCHES_PER_CHUNK + 2)]
+    bought = {"field": "event", "name": "purchase", "op": "at_least", "count": 1}
+    run = starting.start(make_campaign(site, rule={"version": 2, "none": [bought]}))
+    planning.plan_chunk(run.pk)
+    late = {"name": "purchase", "subscriber": str(devices[-1].subscriber_id)}
+    (result,) = events.take_in(site, [late])
+    assert result.status is events.Status.STORED
+    planning.plan(run.pk)
+    assert Delivery.objects.count() == len(devices)
+
+
+@pytest.mark.django_db
+def test_a_chunk_asks_few_devices_whatever_the_rule(settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    site = make_site()
+    for _ in range(3 * planning.BATCHES_PER_CHUNK):
+        make_subscription(site)
+    vip = make_subscription(site, subscriber=make_subscriber(site, tags=["vip"]))
+    rule = {"version": 2, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
+    run = starting.start(make_campaign(site, rule=rule))
+    assert [planning.plan_chunk(run.pk) for _ in range(4)] == [True, True, True, False]
+    assert Delivery.objects.get().subscription_id == vip.pk
+    assert Batch.objects.get().audience == 1
 
 
 @pytest.mark.django_db
