@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences import countries, languages
 from audiences.models import Audience, AudienceSize, ListUpload, StaticList
-from subscribers.models import EventName, Subscriber, Subscription
+from subscribers.models import Cart, EventName, Subscriber, Subscription
 
 # People, devices or open carts, the newest; and events of one name.
 LOOKED_AT = 20_000
@@ -76,15 +76,14 @@ def values(
 
 
 def covers_all(site: Site, field: str) -> bool:
-    """Whether the figures cover everybody, or only the newest LOOKED_AT."""
-    counted = FIELDS[field].counted
-    if counted == "people":
-        newest = Subscriber.objects.filter(site=site).order_by("-created_at", "id")
-        return not newest.values("pk")[LOOKED_AT : LOOKED_AT + 1].exists()
-    return counted != "devices" or looks_at_all(site)
+    """Whether the figures are of everybody, or only of the newest; those of events never are."""
+    about = FIELDS[field]
+    if about.newest is None:
+        return not about.sampled
+    return not about.newest(site).values("pk")[LOOKED_AT : LOOKED_AT + 1].exists()
 
 
-# What is read first and last of each statement; what stands between them is of us, never of a form.
+# How each statement begins and ends. What is put between them is written here, never by a form.
 _PEOPLE = """
     FROM subscribers_subscriber
     WHERE site_id = %(site)s ORDER BY created_at DESC, id LIMIT %(looked_at)s
@@ -108,24 +107,27 @@ _TOP = """
 """
 
 
-def _rows(asked: Asked, statement: str, **more: object) -> list[tuple[Any, ...]]:
-    given = {
+def _rows(asked: Asked, statement: str, **more: Any) -> list[tuple[Any, ...]]:
+    given: dict[str, Any] = {
         **{"site": asked.site.pk, "name": asked.name, "property": asked.property},
         **{"starting": asked.starting.strip(), "most": MOST},
         **{"looked_at": LOOKED_AT, "events": EVENTS, **more},
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, given)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _plain(rows: list[tuple[Any, ...]]) -> list[Suggestion]:
     return [Suggestion(value, value, count) for value, count in rows]
 
 
-def _of_people(items: str) -> Find:
-    """`items` is SQL for a set of texts of one person."""
-    statement = f"SELECT item, count(*) FROM (SELECT {items} AS item {_PEOPLE}) AS newest {_TOP}"  # noqa: S608
+def _of_people(column: str, items: str) -> Find:
+    """`items` is SQL for the texts in a person's `value`, which `column` is."""
+    statement = f"""
+        SELECT item, count(*) FROM (SELECT {column} AS value {_PEOPLE}) AS newest, {items} AS item
+        {_TOP}
+    """  # noqa: S608
 
     return lambda asked: _plain(_rows(asked, statement))
 
@@ -160,9 +162,9 @@ def _channel(value: str) -> str:
 
 def _of_events(items: str) -> Find:
     """`items` is SQL for a set of texts of one event. The last month, else of all time."""
-    statement = (
-        f"SELECT item, count(*) FROM (SELECT properties {_EVENTS}) AS newest, {items} {_TOP}"  # noqa: S608
-    )
+    statement = f"""
+        SELECT item, count(*) FROM (SELECT properties {_EVENTS}) AS newest, {items} AS item {_TOP}
+    """  # noqa: S608
 
     def find(asked: Asked) -> list[Suggestion]:
         event = EventName.objects.filter(site=asked.site, name=asked.name).first()
@@ -226,40 +228,58 @@ def _by_name(found: QuerySet[Any], last: QuerySet[Any, Any], asked: Asked) -> li
     return [Suggestion(str(pk), name, size) for pk, name, size in rows]
 
 
+def _newest_people(site: Site) -> QuerySet[Any]:
+    return Subscriber.objects.filter(site=site).order_by("-created_at", "id")
+
+
+def _newest_devices(site: Site) -> QuerySet[Any]:
+    return Subscription.objects.active().filter(site=site).order_by("-pk")
+
+
+def _newest_carts(site: Site) -> QuerySet[Any]:
+    return Cart.objects.filter(site=site, state=Cart.State.OPEN).order_by("-updated_at")
+
+
 @dataclass(frozen=True)
 class About:
-    """How values of a field are found, what is counted, and what must be said of it."""
+    """How values of a field are found, and what must be said of it to find them."""
 
     find: Find
-    counted: str = "people"
+    # Of what only the newest LOOKED_AT are looked at; None: of something else.
+    newest: Callable[[Site], QuerySet[Any]] | None = None
+    sampled: bool = False
     named: bool = False
     of_property: bool = False
 
 
 FIELDS: Mapping[str, About] = {
-    "tag": About(_of_people("unnest(tags)")),
-    "topic": About(_of_people("unnest(topics)")),
-    "attribute_text": About(_of_people("beckon_text(attributes -> %(name)s)"), named=True),
+    "tag": About(_of_people("tags", "unnest(value)"), _newest_people),
+    "topic": About(_of_people("topics", "unnest(value)"), _newest_people),
+    "attribute_text": About(
+        _of_people("attributes -> %(name)s", "beckon_text(value)"), _newest_people, named=True
+    ),
     "attribute_list": About(
-        _of_people("jsonb_array_elements_text(beckon_list(attributes -> %(name)s))"), named=True
+        _of_people("attributes -> %(name)s", "jsonb_array_elements_text(beckon_list(value))"),
+        _newest_people,
+        named=True,
     ),
-    "language": About(_of_devices("language", languages.label, _primary), "devices"),
-    "country": About(_of_devices("time_zone", countries.label, countries.country_of), "devices"),
-    "time_zone": About(_of_devices("time_zone"), "devices"),
-    "channel": About(_of_devices("channel", _channel), "devices"),
-    "browser": About(_of_devices("browser"), "devices"),
-    "platform": About(_of_devices("platform"), "devices"),
-    "event": About(_event_names, "nothing"),
-    "event_property": About(
-        _of_events("jsonb_object_keys(properties) AS item"), "events", named=True
+    "language": About(_of_devices("language", languages.label, _primary), _newest_devices),
+    "country": About(
+        _of_devices("time_zone", countries.label, countries.country_of), _newest_devices
     ),
+    "time_zone": About(_of_devices("time_zone"), _newest_devices),
+    "channel": About(_of_devices("channel", _channel), _newest_devices),
+    "browser": About(_of_devices("browser"), _newest_devices),
+    "platform": About(_of_devices("platform"), _newest_devices),
+    "event": About(_event_names),
+    "event_property": About(_of_events("jsonb_object_keys(properties)"), sampled=True, named=True),
     "event_value": About(
-        _of_events("beckon_text(properties -> %(property)s) AS item"),
-        "events",
+        _of_events("beckon_text(properties -> %(property)s)"),
+        sampled=True,
         named=True,
         of_property=True,
     ),
-    "cart_product": About(_cart_products, "carts"),
+    "cart_product": About(_cart_products, _newest_carts),
     "list": About(_lists),
     "audience": About(_audiences),
 }
@@ -270,7 +290,7 @@ FIELDS: Mapping[str, About] = {
 
 def suggest(site: Site) -> dict[str, list[Suggestion]]:
     """For the fields of the first rules, the most frequent values among active devices."""
-    newest = Subscription.objects.active().filter(site=site).order_by("-pk")[:LOOKED_AT]
+    newest = _newest_devices(site)[:LOOKED_AT]
     tags = (
         Subscription.objects.filter(pk__in=newest.values("pk"))
         .annotate(value=Func(F("subscriber__tags"), function="unnest"))
@@ -287,6 +307,5 @@ def suggest(site: Site) -> dict[str, list[Suggestion]]:
 
 
 def looks_at_all(site: Site) -> bool:
-    """Whether there are no more active devices than LOOKED_AT."""
-    active = Subscription.objects.active().filter(site=site).order_by("-pk")
-    return not active.values("pk")[LOOKED_AT : LOOKED_AT + 1].exists()
+    """Whether the figures cover every active device, or only the newest LOOKED_AT."""
+    return covers_all(site, "browser")
