@@ -9,6 +9,9 @@ from accounts.models import AuditEvent, Membership, Site, User
 
 LABELS = {
     "attribute.typed": gettext_lazy("Said what an attribute is"),
+    "audience.changed": gettext_lazy("Changed an audience"),
+    "audience.created": gettext_lazy("Created an audience"),
+    "audience.deleted": gettext_lazy("Deleted an audience"),
     "campaign.cancelled": gettext_lazy("Cancelled a campaign"),
     "campaign.created": gettext_lazy("Created a campaign"),
     "campaign.deleted": gettext_lazy("Deleted a campaign"),
@@ -65,9 +68,9 @@ def record(
     actor_name: str = "",
     target: object = "",
     **detail: Any,
-) -> None:
+) -> AuditEvent:
     """Append an event. `action` is a dotted verb such as "campaign.started"."""
-    AuditEvent.objects.create(
+    return AuditEvent.objects.create(
         site=site,
         actor=actor,
         actor_name=(actor_name or str(actor or "system"))[:150],

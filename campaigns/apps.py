@@ -8,10 +8,11 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from audiences import catalogue
-        from campaigns import engagement
+        from audiences import catalogue, uses
+        from campaigns import engagement, using
         from campaigns.keeping import keep_while_sending
 
         catalogue.register(*engagement.FIELDS)
+        uses.register(using.waiting)
 
         pre_delete.connect(keep_while_sending, sender="subscribers.VapidKey")

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, rates
 from accounts.models import Site, User
-from audiences import references, rules
+from audiences import rules, saving
 from audiences.models import Audience
 from campaigns import content, payload, scheduling
 from campaigns.models import Campaign, Delivery, Message, Run
@@ -42,7 +42,7 @@ def create(site: Site, *, by: User | None, name: str = "", rule: Any = None) -> 
     """A new draft to everyone (or to a rule's people), with an empty message."""
     name = content.text(name, longest=LONGEST_NAME) or _("New campaign")
     wanted = rules.EVERYONE if rule is None else rules.parse(rule)
-    references.check(wanted, site)
+    saving.check(wanted, site)
     audience = Audience.objects.create(
         site=site,
         rule=wanted.as_json(),
@@ -224,9 +224,9 @@ def set_throttle(
 def set_audience(campaign: Campaign, rule: Any) -> None:
     """Who gets it; rules.RuleError for a rule that is not understood."""
     parsed = rules.parse(rule)
-    references.check(parsed, campaign.site)
     wanted = parsed.as_json()
     editable(campaign)
+    saving.check(parsed, campaign.site)
     Audience.objects.filter(pk=campaign.audience_id).update(rule=wanted)
     campaign.audience.rule = wanted
     _touch(campaign)
