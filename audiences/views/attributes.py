@@ -44,5 +44,5 @@ def _say(request: SiteRequest) -> HttpResponse:
     for name, kind in changed.items():
         attributes.say(request.site, name, Kind(kind) if kind else None, request.user)
     if changed:
-        messages.success(request, _("Kept. Audiences read the values like this from now on."))
+        messages.success(request, _("Kept. New conditions on these attributes follow their kind."))
     return redirect("audiences:attributes", request.site.pk)
