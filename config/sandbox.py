@@ -17,7 +17,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Site, User
-from subscribers import vapid
+from config import sandbox_shopping
+from subscribers import emails, vapid
 from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription, VapidKey
 from subscribers.onboarding import create_site
 from subscribers.transports.keys import parse_auth, parse_p256dh
@@ -92,15 +93,20 @@ def add_samples(site_id: str | UUID, count: int = SAMPLES) -> None:
     prompt = site.prompts.order_by("-version").first()
     for start in range(0, count, CHUNK):
         devices = new_devices(key, min(CHUNK, count - start))
-        add_chunk(site, key, prompt, devices)
+        chance, now = random.Random(), timezone.now()  # noqa: S311 - sample data
+        people = add_chunk(site, key, prompt, devices, chance)
+        sandbox_shopping.go_shopping(people, now, chance)
 
 
 @transaction.atomic
 def add_chunk(
-    site: Site, key: VapidKey, prompt: Prompt | None, devices: list[dict[str, Any]]
-) -> None:
+    site: Site,
+    key: VapidKey,
+    prompt: Prompt | None,
+    devices: list[dict[str, Any]],
+    chance: random.Random,
+) -> list[Subscriber]:
     """One transaction's worth of people; a device in twelve has left since."""
-    chance = random.Random()  # noqa: S311 - sample data
     now = timezone.now()
     people: list[Subscriber] = []
     subscriptions: list[Subscription] = []
@@ -115,6 +121,7 @@ def add_chunk(
         if one.state == Subscription.State.UNSUBSCRIBED:
             records.append(left(one, chance))
     ConsentRecord.objects.bulk_create(records)
+    return people
 
 
 def person(site: Site, now: datetime, chance: random.Random) -> Subscriber:
@@ -123,10 +130,15 @@ def person(site: Site, now: datetime, chance: random.Random) -> Subscriber:
     known = chance.random() < 0.45
     number = chance.randrange(10**6)
     name = f"{chance.choice(FIRST_NAMES)} {chance.choice('ABDEFGHJKLMNPRSTV')}."
+    attributes = {"name": name, **sandbox_shopping.profile(chance)} if known else {}
+    if known:
+        attributes["email"] = f"{number}@example.com"
     return Subscriber(
         site=site,
         external_id=f"FF-{number:06}-{chance.randrange(16**6):06x}" if known else "",
-        attributes={"name": name} if known else {},
+        attributes=attributes,
+        email_hash=emails.hash_of(attributes),
+        topics=sandbox_shopping.topics(chance),
         tags=[tag for tag, share in TAGS if chance.random() < share],
         created_at=born,
         last_seen_at=born + (now - born) * chance.random(),

@@ -114,7 +114,12 @@ def says_did(op: str, args: Args, _names: Names) -> Clause:
         text = ngettext(
             "who did {name} at most once", "who did {name} at most {count} times", count
         )
-    return with_details(text, {"name": (args["name"],), "count": (f"{count:,}",)}, args)
+    return with_details(text, {"name": (shown_event(args["name"]),), "count": (f"{count:,}",)}, args)
+
+
+def shown_event(name: str) -> str:
+    """Such as "product viewed" for "product_viewed"."""
+    return name.replace("_", " ")
 
 
 def with_details(text: str, parts: Mapping[str, tuple[str, ...]], args: Args) -> Clause:
@@ -198,7 +203,7 @@ def first_or_last(which: str) -> Field:
         return people(grouped.filter(kinds.moment_q("moment", op, args, scope)))
 
     def says(op: str, args: Args, _names: Names) -> Clause:
-        parts = {"name": (args["name"],), **kinds.date_parts(args)}
+        parts = {"name": (shown_event(args["name"]),), **kinds.date_parts(args)}
         return with_details(f"{words} {kinds.dated(op)}", parts, args)
 
     def knows(args: Args, device: Subscription, scope: Scope) -> str:
@@ -253,7 +258,7 @@ def summed(which: str) -> Field:
 
     def says(op: str, args: Args, _names: Names) -> Clause:
         parts = {
-            "name": (args["name"],),
+            "name": (shown_event(args["name"]),),
             "property": (args["property"],),
             **kinds.number_parts(args),
         }

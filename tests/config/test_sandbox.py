@@ -9,7 +9,7 @@ from pytest_django import Settings
 from accounts.models import Membership, Role, Site
 from config import sandbox
 from demo.pushservice.run import running
-from subscribers.models import ConsentRecord, Subscriber, Subscription
+from subscribers.models import Cart, ConsentRecord, Event, Subscriber, Subscription
 from tests.factories import make_member, make_site, make_user
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,13 @@ def test_samples_are_believable_and_live_at_the_sandbox(tmp_path: Path, settings
     assert ConsentRecord.objects.exclude(action="granted").count() == left
     assert 500 < Subscriber.objects.filter(site=site).count() < 700
     assert not Subscriber.objects.filter(subscriptions=None).exists()
+    done = set(Event.objects.values_list("name__name", flat=True))
+    assert done == {
+        *("product_viewed", "wishlist_added", "cart_updated", "checkout_started", "purchase")
+    }
+    assert set(Cart.objects.values_list("state", flat=True)) == {"open", "bought"}
+    known = Subscriber.objects.filter(site=site).exclude(external_id="")
+    assert not known.filter(email_hash="").exists()
 
 
 def test_the_demo_site_is_made_and_its_key_lies_where_the_shop_looks(
