@@ -25,8 +25,8 @@ WITH numbers AS (
     SELECT n, gen_random_uuid() AS person FROM generate_series(%(first)s::int, %(last)s::int) AS n
 ), people AS (
     INSERT INTO subscribers_subscriber
-        (id, site_id, external_id, tags, attributes, created_at, last_seen_at)
-    SELECT person, %(site)s, '', '{}', '{}', now(), now() FROM numbers
+        (id, site_id, external_id, tags, topics, email_hash, attributes, created_at, last_seen_at)
+    SELECT person, %(site)s, '', '{}', '{}', '', '{}', now(), now() FROM numbers
 ), devices AS (
     SELECT n, person, %(origin)s || '/wpush/v2/' || n || repeat(md5(n::text), 5) AS endpoint
     FROM numbers
