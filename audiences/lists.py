@@ -134,11 +134,10 @@ def upload(
         _match(done, static_list.site_id)
         if mode == Mode.REPLACE and not done.matched and not may_empty:
             _refuse_emptying(done)
-        _apply(done, _NAMED)
         with connection.cursor() as cursor:
             cursor.execute(_PROBLEMS, {"upload": done.pk})
-            cursor.execute("DROP TABLE upload_rows, upload_found")
-        done.save()
+            cursor.execute("DROP TABLE upload_rows")
+        _apply(done)
         _record("list.uploaded", static_list, by, file=done.file_name, mode=mode)
     return done
 
@@ -151,8 +150,9 @@ def restore(static_list: StaticList, version: ListUpload, *, by: Actor) -> ListU
             static_list, by, mode=Mode.REPLACE, names=version.names, file_name=version.file_name
         )
         done.rows = done.matched = members(static_list, version).count()
-        _apply(done, _AS_OF, version)
-        done.save()
+        with connection.cursor() as cursor:
+            cursor.execute(_FOUND_AGAIN_TABLE, _ids(list=done.list_id, version=version.pk))
+        _apply(done)
         _record("list.restored", static_list, by, version=version.at.isoformat(timespec="minutes"))
     return done
 
@@ -217,26 +217,32 @@ SELECT %(upload)s, line, 'malformed', shown FROM upload_rows WHERE value IS NULL
 UNION ALL
 SELECT %(upload)s, line, 'unmatched', shown FROM upload_found WHERE person IS NULL
 """
-_NAMED = "SELECT person FROM upload_found WHERE person IS NOT NULL"
-_AS_OF = """
+_FOUND_AGAIN_TABLE = """
+CREATE TEMPORARY TABLE upload_found AS
 SELECT subscriber_id AS person FROM audiences_listmember
 WHERE list_id = %(list)s AND added_id <= %(version)s
 AND (removed_id IS NULL OR removed_id > %(version)s)
 """
+# The tables of members may have changed much since PostgreSQL looked at them last: with an index
+# no plan is a bad one.
+_FOUND_READY = """
+CREATE INDEX ON upload_found (person);
+ANALYZE upload_found
+"""
 _LEAVE = """
 UPDATE audiences_listmember member SET removed_id = %(upload)s
 WHERE list_id = %(list)s AND removed_id IS NULL
-AND {which} (SELECT FROM ({wanted}) wanted WHERE wanted.person = member.subscriber_id)
+AND {which} (SELECT FROM upload_found WHERE person = member.subscriber_id)
 """
 # The lock leaves out whoever is erased meanwhile. It is taken last, and held for the shortest time.
 _JOIN = """
 INSERT INTO audiences_listmember (list_id, subscriber_id, added_id)
 SELECT %(list)s, person.id, %(upload)s
-FROM ({wanted}) wanted JOIN subscribers_subscriber person ON person.id = wanted.person
+FROM upload_found found JOIN subscribers_subscriber person ON person.id = found.person
 WHERE NOT EXISTS (
     SELECT FROM audiences_listmember member
     WHERE member.list_id = %(list)s AND member.removed_id IS NULL
-    AND member.subscriber_id = wanted.person
+    AND member.subscriber_id = found.person
 )
 FOR KEY SHARE OF person
 """
@@ -289,28 +295,30 @@ def _match(done: ListUpload, site: UUID) -> None:
     column = "email_hash" if done.names == Names.EMAIL_HASH else "external_id"
     with connection.cursor() as cursor:
         cursor.execute(_FOUND_TABLE.format(column=column), {"site": site})
-        cursor.execute("ANALYZE upload_found")
         cursor.execute(_COUNT_FOUND)
         done.matched, done.unmatched = cursor.fetchone()
     done.repeated = done.rows - done.matched - done.unmatched - done.malformed
 
 
-def _apply(done: ListUpload, wanted: str, version: ListUpload | None = None) -> None:
-    """Change who is on the list by a query of people, and count it."""
-    known: dict[str, str | int | None] = {
-        "list": str(done.list_id),
-        "upload": done.pk,
-        "version": version.pk if version else None,
-    }
+def _apply(done: ListUpload) -> None:
+    """Change who is on the list by the people in upload_found, and count it."""
+    known = _ids(list=done.list_id, upload=done.pk)
     with connection.cursor() as cursor:
+        cursor.execute(_FOUND_READY)
         if done.mode != Mode.ADD:
             which = "EXISTS" if done.mode == Mode.REMOVE else "NOT EXISTS"
-            cursor.execute(_LEAVE.format(which=which, wanted=wanted), known)
+            cursor.execute(_LEAVE.format(which=which), known)
             done.removed = cursor.rowcount
         if done.mode != Mode.REMOVE:
-            cursor.execute(_JOIN.format(wanted=wanted), known)
+            cursor.execute(_JOIN, known)
             done.added = cursor.rowcount
+        cursor.execute("DROP TABLE upload_found")
     done.members = members(done.list).count()
+    done.save()
+
+
+def _ids(**named: UUID | int) -> dict[str, str | int | None]:
+    return {name: one if isinstance(one, int) else str(one) for name, one in named.items()}
 
 
 def _refuse_emptying(done: ListUpload) -> None:

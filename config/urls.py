@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("config.urls_api")),
     path("", include("accounts.urls")),
     path("", include("subscribers.urls")),
+    path("", include("audiences.urls")),
     path("", include("campaigns.urls")),
 ]
 

@@ -37,6 +37,7 @@ class Api:
 OWNER, ADMIN, MARKETER, VIEWER = Role
 PUBLIC, SIGNED_IN, INSTALLER = Gate
 READ_PEOPLE, WRITE_PEOPLE = "subscribers:read", "subscribers:write"
+READ_AUDIENCES, WRITE_AUDIENCES = "audiences:read", "audiences:write"
 READ, WRITE, SEND = "campaigns:read", "campaigns:write", "campaigns:send"
 
 ROUTES: dict[str, Page | Api] = {
@@ -125,10 +126,27 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns:throttle": Page(post=MARKETER),
     "campaigns:duplicate": Page(post=MARKETER),
     "campaigns:delete": Page(post=MARKETER),
+    # audiences
+    "audiences:attributes": Page(get=VIEWER, post=ADMIN),
+    "audiences:suggestions": Page(get=VIEWER),
+    "audiences:lists": Page(get=VIEWER),
+    "audiences:list_new": Page(get=MARKETER, post=MARKETER),
+    "audiences:list": Page(get=VIEWER),
+    "audiences:list_upload": Page(post=MARKETER),
+    "audiences:list_rename": Page(post=MARKETER, data={"name": "Renamed"}),
+    "audiences:list_delete": Page(post=ADMIN),
+    "audiences:list_restore": Page(post=MARKETER),
+    "audiences:list_report": Page(get=MARKETER),
     # The REST API.
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
     "api_events": Api({"POST": "events:write"}),
+    "audiences_api:lists": Api({"GET": READ_AUDIENCES, "POST": WRITE_AUDIENCES}),
+    "audiences_api:list": Api(
+        {"GET": READ_AUDIENCES, "PATCH": WRITE_AUDIENCES, "DELETE": WRITE_AUDIENCES}
+    ),
+    "audiences_api:list_uploads": Api({"GET": READ_AUDIENCES, "POST": WRITE_AUDIENCES}),
+    "audiences_api:list_problems": Api({"GET": READ_AUDIENCES}),
     "campaigns_api:list": Api({"GET": READ, "POST": WRITE}),
     "campaigns_api:detail": Api({"GET": READ, "PATCH": WRITE, "DELETE": WRITE}),
     "campaigns_api:start": Api({"POST": SEND}),

@@ -7,6 +7,7 @@ Who may what stands in tests/access_table.py; an address that is missing there f
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import django_rq
@@ -22,6 +23,7 @@ from pytest_django import Settings
 
 from accounts import api_keys, members
 from accounts.models import ApiKey, Invitation, Membership, Role, Site, User
+from audiences import lists
 from campaigns.models import Run
 from tests.access_table import ROUTES, Api, Gate, Page, Rule
 from tests.factories import (
@@ -104,6 +106,10 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         month=timezone.now().date().replace(day=1),
         last_subscription=device.pk,
     )
+    buyers = lists.create(site, "Buyers", by=lists.Actor())
+    uploaded = lists.upload(
+        buyers, BytesIO(b"a"), mode="add", names="external_id", by=lists.Actor()
+    )
     arguments = {
         "site_id": site.pk,
         "member_id": Membership.objects.get(user=target).pk,
@@ -116,8 +122,10 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "public_id": device.public_id,
         "campaign_id": campaign.pk,
         "run_id": run.pk,
+        "list_id": buyers.pk,
+        "upload_id": uploaded.pk,
     }
-    secrets = [str(device.subscriber_id), str(campaign.pk), "new@example.com"]
+    secrets = [str(device.subscriber_id), str(campaign.pk), str(buyers.pk), "new@example.com"]
     yield World(site, actors, arguments, secrets)
     for queue in configured.RQ_QUEUES:
         django_rq.get_queue(queue).empty()  # type: ignore[no-untyped-call]

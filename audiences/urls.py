@@ -1,0 +1,35 @@
+"""Pages of audiences and lists."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from audiences.views import attributes, edit, listing, lists, previews, ready, suggestions
+
+app_name = "audiences"
+
+SITE = "sites/<uuid:site_id>/audiences"
+LIST = f"{SITE}/lists/<uuid:list_id>"
+UPLOAD = f"{LIST}/uploads/<int:upload_id>"
+AUDIENCE = f"{SITE}/<uuid:audience_id>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    # The list of audiences is "index"; "list" is a static list.
+    path(f"{SITE}/", listing.index, name="index"),
+    path(f"{AUDIENCE}/duplicate/", listing.duplicate, name="duplicate"),
+    path(f"{AUDIENCE}/delete/", listing.delete, name="delete"),
+    path(f"{SITE}/ready/", ready.take, name="ready"),
+    path(f"{SITE}/ready/cards/", ready.cards, name="ready_cards"),
+    path(f"{SITE}/ready/count/", ready.count, name="ready_count"),
+    path(f"{SITE}/attributes/", attributes.index, name="attributes"),
+    path(f"{SITE}/suggestions/", suggestions.index, name="suggestions"),
+    path(f"{SITE}/lists/", lists.index, name="lists"),
+    path(f"{SITE}/lists/new/", lists.new, name="list_new"),
+    path(f"{LIST}/", lists.detail, name="list"),
+    path(f"{LIST}/uploads/", lists.upload, name="list_upload"),
+    path(f"{LIST}/rename/", lists.rename, name="list_rename"),
+    path(f"{LIST}/delete/", lists.delete, name="list_delete"),
+    path(f"{UPLOAD}/restore/", lists.restore, name="list_restore"),
+    path(f"{UPLOAD}/report.csv", lists.report, name="list_report"),
+    path(f"{SITE}/new/", edit.new, name="new"),
+    path(f"{SITE}/builder/", edit.builder, name="builder"),
+    path(f"{SITE}/<uuid:audience_id>/", edit.edit, name="edit"),
+]
