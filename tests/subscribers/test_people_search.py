@@ -67,8 +67,9 @@ def test_search_goes_by_indexes(site: Site) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO subscribers_subscriber"
-            " (id, site_id, external_id, tags, attributes, created_at, last_seen_at)"
-            " SELECT gen_random_uuid(), %s, 'id-' || n, '{t}', '{}', now(), now()"
+            " (id, site_id, external_id, email_hash, tags, topics, attributes, created_at,"
+            " last_seen_at)"
+            " SELECT gen_random_uuid(), %s, 'id-' || n, '', '{t}', '{}', '{}', now(), now()"
             " FROM generate_series(1, 20000) n",
             [site.pk],
         )
