@@ -266,6 +266,17 @@ class Subscription(models.Model):
             models.Index(
                 fields=["site", "id"], condition=Q(state="active"), name="subscription_active"
             ),
+            # Serves the counting of audiences: all that a rule asks of a device, by person, without
+            # a look at the rows, most of which is addresses and keys. What a visit writes
+            # (last_seen_at) is not in it.
+            models.Index(
+                fields=["site", "subscriber"],
+                include=[
+                    *("id", "state", "channel", "language"),
+                    *("time_zone", "browser", "platform", "created_at"),
+                ],
+                name="subscription_audience",
+            ),
         ]
 
     def __str__(self) -> str:
