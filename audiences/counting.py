@@ -1,21 +1,42 @@
-"""How many people a rule holds for, on which devices, and how many of them gave no consent."""
+"""How many people a rule holds for, on which devices, and how many of them gave no consent.
+
+One statement, which may take only so long. When it takes longer, the same is asked of some of the
+people, and what is said is marked as an estimate. Ids are random (UUID version 4), so those below a
+bound are a fair sample, and the primary key serves it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Count, F, IntegerField, Q, QuerySet, Sum
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.models import Site
-from audiences import compiling
+from audiences import bounded, compiling
+from audiences.bounded import Ended, TooLong
 from audiences.catalogue import Scope
 from audiences.platforms import KINDS, Platforms, of_kind
 from audiences.rules import Rule
 from subscribers.models import Subscription
 
+__all__ = ["ACTIVE", "Ended", "Reach", "TooLong", "count", "estimate", "exact", "matching"]
+
 ACTIVE = Q(state=Subscription.State.ACTIVE)
+# Sets of a million ids stay in memory, where they are looked up and not sorted.
+PLANNED = {"work_mem": "256MB", "max_parallel_workers_per_gather": "0", "jit": "off"}
+# An estimate asks one person in so many; more of them when it found few and there is time.
+SHARES = (64, 16)
+LAST_SHARE = 1024
+ENOUGH = 400
 
 
 @dataclass(frozen=True)
@@ -27,33 +48,132 @@ class Reach:
     # Match, but have left or are gone: no campaign reaches them.
     without_consent: int = 0
     platforms: Platforms = field(default_factory=Platforms)
+    channels: Mapping[str, int] = field(default_factory=dict)
+    # Of one person in so many; 1 is exact, more is an estimate of two digits.
+    share: int = 1
+    # Seconds.
+    took: float = 0.0
+
+    @property
+    def estimated(self) -> bool:
+        return self.share > 1
 
 
-def matching(site: Site, rule: Rule, now: datetime | None = None) -> QuerySet[Subscription]:
-    """The devices of a site that a rule holds for, whatever their state. RuleError."""
-    scope = Scope(site, now or timezone.now())
-    return Subscription.objects.filter(compiling.compile(rule, scope), site=site)
+def matching(
+    site: Site, rule: Rule, now: datetime | None = None, below: UUID | None = None
+) -> QuerySet[Subscription]:
+    """The devices of a site that a rule holds for, whatever their state. RuleError.
+
+    `below`: only of people with a smaller id.
+    """
+    scope = Scope(site, now or timezone.now(), below=below)
+    return scope.among(Subscription.objects.filter(compiling.compile(rule, scope), site=site))
 
 
-def count(site: Site, rule: Rule) -> Reach:
-    """The reach of a rule now, in one statement."""
-    by_person = (
-        matching(site, rule)
-        .values("subscriber_id")
-        .annotate(
-            devices=Count("pk", filter=ACTIVE),
-            **{f"on_{kind}": Count("pk", filter=ACTIVE & of_kind(kind)) for kind in KINDS},
-        )
+def count(site: Site, rule: Rule, *, name: str = "") -> Reach:
+    """The reach of a rule now: exact, or estimated when that takes too long.
+
+    RuleError; TooLong when not even an estimate was done in time. `name`: what the statement is
+    called, for `bounded.end`; Ended when that came.
+    """
+    try:
+        return exact(site, rule, name=name)
+    except Ended:
+        raise
+    except TooLong:
+        return estimate(site, rule, name=name)
+
+
+def exact(site: Site, rule: Rule, *, name: str = "") -> Reach:
+    """The reach of a rule now, in one statement. RuleError, TooLong."""
+    return _count(site, rule, settings.AUDIENCE_TIMEOUT_MS, name)
+
+
+def estimate(site: Site, rule: Rule, *, name: str = "") -> Reach:
+    """The reach of a rule now, from some of the people. RuleError, TooLong."""
+    limit = max(settings.AUDIENCE_TIMEOUT_MS // 3, 1)
+    found: Reach | None = None
+    for share in SHARES:
+        try:
+            found = _count(site, rule, limit, name, share)
+        except Ended:
+            raise
+        except TooLong:
+            break
+        if found.people >= ENOUGH * share:
+            break
+    return found or _count(site, rule, limit, name, LAST_SHARE)
+
+
+def _count(site: Site, rule: Rule, limit: int, name: str, share: int = 1) -> Reach:
+    devices = matching(site, rule, below=below(share))
+    began = monotonic()
+    with at_most(limit, name):
+        reach = _reach(devices)
+    return replace(scaled(reach, share), took=monotonic() - began)
+
+
+def at_most(milliseconds: int, name: str = "") -> AbstractContextManager[None]:
+    """The limits and the plans of statements about audiences; TooLong, Ended."""
+    named = {"application_name": name} if name else {}
+    return bounded.at_most(milliseconds, **PLANNED, **named)
+
+
+def _reach(devices: QuerySet[Subscription]) -> Reach:
+    """People and devices, whole or of a sample, in one statement."""
+    kinds = {f"kind_{kind}": ACTIVE & of_kind(kind) for kind in KINDS[:-1]}
+    channels = {f"channel_{key}": ACTIVE & Q(channel=key) for key in _channels()[1:]}
+    by_person = devices.values("subscriber_id").annotate(
+        active=Count("pk", filter=ACTIVE),
+        **{key: Count("pk", filter=asked) for key, asked in (kinds | channels).items()},
     )
-    found = by_person.aggregate(
-        people=Count("subscriber_id", filter=Q(devices__gt=0)),
-        without_consent=Count("subscriber_id", filter=Q(devices=0)),
-        sum=Sum("devices", default=0),
-        **{kind: Sum(f"on_{kind}", default=0) for kind in KINDS},
+    # Sums of 64-bit numbers are sums of decimals, which take longer.
+    found: dict[str, Any] = by_person.aggregate(
+        people=Count("subscriber_id", filter=Q(active__gt=0)),
+        without_consent=Count("subscriber_id", filter=Q(active=0)),
+        **{
+            f"sum_{key}": Sum(Cast(F(key), IntegerField()), default=0)
+            for key in ("active", *kinds, *channels)
+        },
     )
+    # The last of each is what remains.
+    of_kinds = [found[f"sum_{key}"] for key in kinds]
+    of_channels = [found[f"sum_{key}"] for key in channels]
+    total = found["sum_active"]
     return Reach(
         people=found["people"],
-        devices=found["sum"],
+        devices=total,
         without_consent=found["without_consent"],
-        platforms=Platforms(**{kind: found[kind] for kind in KINDS}),
+        platforms=Platforms(**dict(zip(KINDS, [*of_kinds, total - sum(of_kinds)], strict=True))),
+        channels=dict(zip(_channels(), [total - sum(of_channels), *of_channels], strict=True)),
     )
+
+
+def _channels() -> list[str]:
+    return list(Subscription.Channel.values)
+
+
+def below(share: int) -> UUID | None:
+    """The id below which one person in so many is; None for everybody."""
+    return UUID(int=2**128 // share) if share > 1 else None
+
+
+def scaled(reach: Reach, share: int) -> Reach:
+    """What a sample says of everybody, in two digits."""
+    if share == 1:
+        return reach
+    kinds = {kind: about(getattr(reach.platforms, kind), share) for kind in KINDS}
+    return Reach(
+        people=about(reach.people, share),
+        devices=about(reach.devices, share),
+        without_consent=about(reach.without_consent, share),
+        platforms=Platforms(**kinds),
+        channels={key: about(devices, share) for key, devices in reach.channels.items()},
+        share=share,
+    )
+
+
+def about(found: int, share: int) -> int:
+    """So many found in a sample, of everybody, with two digits that count."""
+    number = found * share
+    return number if share == 1 else round(number, 2 - len(str(number)))

@@ -13,7 +13,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns import bounded, pace, reasons
+from audiences import bounded
+from campaigns import pace, reasons
 from campaigns.models import Delivery, Run
 from campaigns.reports import OUTCOMES
 from subscribers import people

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from campaigns import bounded
+from audiences import bounded
 from campaigns.models import Batch, Run
 
 # So many rows of the ledger are looked at for what waits, and for so many milliseconds.

@@ -61,7 +61,19 @@ class Standing:
 
     @cached_property
     def reach(self) -> Reach:
-        return counting.count(self.campaign.site, self.rule)
+        return self.counted or Reach()
+
+    @cached_property
+    def counted(self) -> Reach | None:
+        """The reach, or an estimate of it; None when not even that was done in time."""
+        try:
+            return counting.count(self.campaign.site, self.rule)
+        except counting.TooLong:
+            return None
+
+    @property
+    def estimated(self) -> bool:
+        return self.reach.estimated
 
     @property
     def people(self) -> int:
@@ -118,8 +130,12 @@ class Standing:
         return found
 
     def _in_audience(self) -> list[Problem]:
-        if self.devices:
+        # Nobody among some of the people is not nobody.
+        if self.devices or self.estimated:
             return []
+        if self.counted is None:
+            sentence = _("Counting takes too long just now. Try again, or simplify the conditions.")
+            return [Problem(Step.AUDIENCE, "who", sentence)]
         sentence = (
             _("Nobody matches these conditions now.")
             if not self.rule.everyone

@@ -28,11 +28,12 @@ def number(count: int) -> str:
     return number_format(count, use_l10n=True, force_grouping=True)
 
 
-def reach(people: int, devices: int) -> str:
-    """ "44,816 devices of 38,406 people"."""
+def reach(people: int, devices: int, *, estimated: bool = False) -> str:
+    """ "44,816 devices of 38,406 people"; "about" that many where it is an estimate."""
     of = ngettext("%(count)s device", "%(count)s devices", devices) % {"count": number(devices)}
     persons = ngettext("%(count)s person", "%(count)s people", people) % {"count": number(people)}
-    return _("%(devices)s of %(people)s") % {"devices": of, "people": persons}
+    words = _("about %(devices)s of %(people)s") if estimated else _("%(devices)s of %(people)s")
+    return words % {"devices": of, "people": persons}
 
 
 def message_line(message: Message) -> str:
@@ -53,7 +54,7 @@ def steps(standing: Standing, current: Step) -> list[Shown]:
     """All four, the current one marked, the others done or in need of attention."""
     line = {
         Step.MESSAGE: message_line(standing.message),
-        Step.AUDIENCE: reach(standing.people, standing.devices),
+        Step.AUDIENCE: reach(standing.people, standing.devices, estimated=standing.estimated),
         Step.SCHEDULE: time_line(standing),
         Step.REVIEW: _("Who gets it, what and when"),
     }

@@ -124,6 +124,9 @@ INGEST_PER_ADDRESS = number("INGEST_PER_ADDRESS", 1_200, least=1, most=1_000_000
 # How long events are kept: a month is dropped when all of it is older.
 EVENT_RETENTION_DAYS = number("EVENT_RETENTION_DAYS", 400, least=30, most=36_500)
 
+# How long pages wait for a count of an audience before they estimate it.
+AUDIENCE_TIMEOUT_MS = number("AUDIENCE_TIMEOUT_MS", 3_000, least=50, most=60_000)
+
 # A file that names the people of a list.
 LIST_UPLOAD_BYTES = number("LIST_UPLOAD_BYTES", 100_000_000, least=1_000, most=1_000_000_000)
 FILE_UPLOAD_HANDLERS = [

@@ -81,6 +81,7 @@ ROUTES: dict[str, Page | Api] = {
     "subscribers:people": Page(get=VIEWER),
     "subscribers:people_export": Page(get=ADMIN),
     "subscribers:person": Page(get=VIEWER),
+    "subscribers:person_events": Page(get=VIEWER),
     "subscribers:person_unsubscribe": Page(post=ADMIN),
     "subscribers:device_unsubscribe": Page(post=ADMIN),
     "subscribers:device_restore": Page(post=ADMIN),
@@ -137,6 +138,8 @@ ROUTES: dict[str, Page | Api] = {
     "audiences:list_delete": Page(post=ADMIN),
     "audiences:list_restore": Page(post=MARKETER),
     "audiences:list_report": Page(get=MARKETER),
+    "audiences:preview_count": Page(post=VIEWER),
+    "audiences:preview_alone": Page(post=VIEWER),
     # The REST API.
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),

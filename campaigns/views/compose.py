@@ -26,6 +26,7 @@ from campaigns.models import Campaign, Run
 from campaigns.readiness import Standing, Step
 from campaigns.starting import Refused
 from campaigns.steps import message_line, number, reach, steps
+from subscribers.models import Subscription
 
 NEXT = {Step.MESSAGE: Step.AUDIENCE, Step.AUDIENCE: Step.SCHEDULE, Step.SCHEDULE: Step.REVIEW}
 
@@ -63,7 +64,7 @@ def page(
         "step": step,
         "next": NEXT.get(step),
         "steps": steps(standing, step),
-        "reach": reach(standing.people, standing.devices),
+        "reach": reach(standing.people, standing.devices, estimated=standing.estimated),
         "may_write": request.role.includes(Role.MARKETER),
     }
     template = f"campaigns/compose_{step}.html"
@@ -314,8 +315,9 @@ def review(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 
 def review_page(request: SiteRequest, campaign: Campaign, refusal: str = "") -> HttpResponse:
     standing = Standing(campaign)
-    everyone = counting.count(campaign.site, rules.EVERYONE).devices
-    left_out = everyone - standing.devices
+    everyone = Subscription.objects.filter(site=campaign.site).active().count()
+    # An estimate may be more than there are.
+    left_out = max(everyone - standing.devices, 0)
     context = {
         "refusal": refusal,
         "sentence": sentences.sentence_html(standing.rule, campaign.site),

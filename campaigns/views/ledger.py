@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET
 from accounts import audit
 from accounts.access import SiteRequest, member
 from accounts.models import Role
-from campaigns import bounded, entries, exporting, starting
+from audiences import bounded
+from campaigns import entries, exporting, starting
 from campaigns.entries import Wanted
 from campaigns.models import Campaign, Run
 from campaigns.views import charts

@@ -19,10 +19,9 @@ from django.views.decorators.http import require_GET
 from accounts.access import SiteRequest, member
 from accounts.models import Role
 from accounts.templatetags.beckon import in_percent
-from audiences import sentences
+from audiences import bounded, sentences
 from campaigns import (
     answers,
-    bounded,
     drafting,
     pace,
     progress,

@@ -11,7 +11,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Site
-from campaigns import answers, bounded, pace, planning, progress, reports, starting, tallies
+from audiences import bounded
+from campaigns import answers, pace, planning, progress, reports, starting, tallies
 from campaigns.models import Batch, Campaign, Delivery, Gate, Run, Trial
 from campaigns.progress import Step
 from subscribers.models import Subscription, VapidKey
