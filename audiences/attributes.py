@@ -35,7 +35,7 @@ WITH newest AS (
     SELECT key, value FROM newest, jsonb_each(attributes) LIMIT %(values)s
 ), counted AS MATERIALIZED (
     SELECT key, value, count(*) AS people FROM pairs GROUP BY key, value
-), kinds AS (
+), kinds AS MATERIALIZED (
     SELECT key, sum(people)::int AS people,
         sum(people) FILTER (WHERE jsonb_typeof(value) <> 'array')::int AS text,
         sum(people) FILTER (WHERE beckon_number(value) IS NOT NULL)::int AS number,
@@ -50,6 +50,7 @@ WITH newest AS (
     FROM counted, jsonb_array_elements_text(
         CASE jsonb_typeof(value) WHEN 'array' THEN value ELSE jsonb_build_array(value) END
     ) AS item
+    WHERE key IN (SELECT key FROM kinds)
     GROUP BY key, item
 ), top AS (
     SELECT key, array_agg(item ORDER BY place) AS items, array_agg(people ORDER BY place) AS counts
