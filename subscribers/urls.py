@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers.views import install, people, person, prompts, push_keys, sites
+from subscribers.views import install, people, person, person_events, prompts, push_keys, sites
 
 app_name = "subscribers"
 SITE = "sites/<uuid:site_id>"
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SITE}/people/", people.people_list, name="people"),
     path(f"{SITE}/people/export/", people.people_export, name="people_export"),
     path(f"{PERSON}/", person.person, name="person"),
+    path(f"{PERSON}/events/", person_events.person_events, name="person_events"),
     path(f"{PERSON}/unsubscribe/", person.person_unsubscribe, name="person_unsubscribe"),
     path(f"{DEVICE}/unsubscribe/", person.device_unsubscribe, name="device_unsubscribe"),
     path(f"{DEVICE}/restore/", person.device_restore, name="device_restore"),

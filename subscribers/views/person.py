@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.access import SiteRequest, member
 from accounts.models import Role
 from subscribers import consent
-from subscribers.models import ConsentRecord, Subscriber, Subscription, TestDevice
+from subscribers.models import Cart, ConsentRecord, Subscriber, Subscription, TestDevice
 
 MAX_RECORDS = 100
 
@@ -51,6 +51,7 @@ def person(request: SiteRequest, subscriber_id: UUID) -> HttpResponse:
         "reachable": sum(device.state == device.State.ACTIVE for device in devices),
         "may_leave": any(device.state != device.State.UNSUBSCRIBED for device in devices),
         "mine": set(mine.values_list("subscription_id", flat=True)),
+        "cart": Cart.objects.filter(pk=found.pk).first(),
         "records": _records(found),
         "in_force": any(device.state == device.State.ACTIVE for device in devices),
         "may_unsubscribe": request.role.includes(Role.ADMIN),

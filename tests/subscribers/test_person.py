@@ -44,8 +44,8 @@ def test_it_works(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = as_user(vera)
-    # Session, user, membership, person, devices, test devices, consent, the sites.
-    with django_assert_max_num_queries(8):
+    # Session, user, membership, person, devices, test devices, cart, consent, the sites.
+    with django_assert_max_num_queries(9):
         response = client.get(url(person))
     page = response.content.decode()
     shown = ("Ingrid", "FF-7", "vip", "items", "skis", "Firefox, Linux", "Mozilla", "Europe/Oslo")
