@@ -29,6 +29,7 @@ MAX_ATTRIBUTE_NAME = 64
 MAX_LIST = 50  # texts in an attribute that is a list
 MAX_LIST_TEXT = 200
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Scalar = str | int | float | bool
 # What an attribute may be. A date is a text, as ISO 8601 writes it.
@@ -102,7 +103,7 @@ def _no_constant(name: str) -> None:
 def storable(value: object) -> bool:
     """PostgreSQL keeps no NUL and no half of a surrogate pair, and JSON no infinity."""
     if isinstance(value, str):
-        return "\x00" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
+        return not _UNSTORABLE.search(value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
