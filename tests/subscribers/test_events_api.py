@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_result_for_each(site: Site) -> None:
     )
     assert Event.objects.count() == 2
     row = Cart.objects.get(subscriber=person)
-    assert (row.updated_at, row.value, row.currency) == (at, 399, "NOK")
+    assert (row.updated_at, row.value, row.currency) == (at, Decimal(399), "NOK")
 
 
 def test_none_and_a_thousand(site: Site) -> None:
