@@ -29,7 +29,7 @@ HEADERS: Final = {
     Names.EXTERNAL_ID: ("external_id", "externalid", "customer_id", "user_id", "id"),
     Names.EMAIL_HASH: ("email_sha256", "email_hash", "hashed_email", "sha256", "hash"),
 }
-_DELIMITERS: Final = ",;\t"
+_DELIMITERS: Final = ";\t,"  # a comma may be one of numbers
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTED = re.compile(r'"[^"]*"')
 # Only what is surely known from its first bytes is decoded as something other than UTF-8.
@@ -178,7 +178,8 @@ def _records(file: Readable) -> Iterator[tuple[int, list[str]]]:
     else:
         return
     unquoted = _QUOTED.sub("", first)
-    delimiter = max(_DELIMITERS, key=unquoted.count)
+    found = [one for one in _DELIMITERS if one in unquoted]
+    delimiter = max(found, key=unquoted.count, default=",")
     reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     begun = 0
     try:

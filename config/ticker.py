@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
 from accounts.session_store import SessionStore
+from audiences import lists
 from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
 from subscribers import partitions
 
@@ -96,13 +97,14 @@ def attempt(part: Callable[[], object]) -> None:
 
 def sweep() -> None:
     """Let the queue notice jobs whose worker died, so that their ids are free again; and once a
-    day, let sessions go that ended, and months of events that are no longer kept."""
+    day, let sessions go that ended, months of events that are no longer kept, and old reports."""
     for name in settings.RQ_QUEUES:
         clean_registries(django_rq.get_queue(name))
     # A restart or an emptied Redis makes it more than once a day, which does no harm.
     if cache.add(PURGED_KEY, value=True, timeout=PURGE_EVERY):
         SessionStore.clear_expired()
         partitions.keep(timezone.now())
+        lists.forget_problems(timezone.now())
 
 
 def run() -> None:

@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 import time_machine
@@ -12,6 +13,8 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from audiences import lists
+from audiences.models import ListProblem, ListUpload
 from campaigns import epochs, leading, overview, starting
 from campaigns.models import Campaign, Epoch, Leader, QueueMinute, Run, ServiceMinute
 from config import ticker
@@ -157,3 +160,14 @@ def test_the_sweeper_lets_ended_sessions_go_once_a_day() -> None:
     Session.objects.update(expire_date=now - timedelta(days=1))
     ticker.sweep()
     assert Session.objects.count() == 1
+
+
+def test_the_sweeper_drops_reports_of_lists_once_a_day() -> None:
+    buyers = lists.create(make_site(), "Buyers", by=lists.Actor())
+    for days in (1, 31):
+        done = lists.upload(
+            buyers, BytesIO(b"nobody"), mode="add", names="external_id", by=lists.Actor()
+        )
+        ListUpload.objects.filter(pk=done.pk).update(at=timezone.now() - timedelta(days=days))
+    ticker.sweep()
+    assert ListProblem.objects.count() == 1
