@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -94,20 +95,25 @@ def places(group: Group, path: str = "") -> Iterable[tuple[str, Condition | Refe
 
 def names(rule: Rule, site: Site) -> Mapping[str, str]:
     """What the audiences, lists and campaigns that a rule names are called, by id."""
-    found = (
-        {
-            str(pk): name
-            for pk, name in Audience.objects.filter(site=site, pk__in=rule.references).values_list(
-                "pk", "name"
-            )
-        }
-        if rule.references
-        else {}
-    )
-    for leaf in rule.root.leaves():
-        if isinstance(leaf, Condition) and leaf.about.names is not None:
-            ids = [*leaf.args.get("values", ()), *leaf.args.get("campaigns", ())]
-            found |= leaf.about.names(site, ids)
+    return names_of([rule], site)
+
+
+def names_of(rules: Iterable[Rule], site: Site) -> Mapping[str, str]:
+    """The same for many rules, each kind of name asked for once."""
+    audiences: set[UUID] = set()
+    others: dict[Callable[[Site, Iterable[str]], Mapping[str, str]], set[str]] = {}
+    for leaf in chain.from_iterable(rule.root.leaves() for rule in rules):
+        if isinstance(leaf, Reference):
+            audiences.add(leaf.audience)
+        elif leaf.about.names is not None:
+            ids = others.setdefault(leaf.about.names, set())
+            ids.update(leaf.args.get("values", ()), leaf.args.get("campaigns", ()))
+    found: dict[str, str] = {}
+    if audiences:
+        named = Audience.objects.filter(site=site, pk__in=audiences).values_list("pk", "name")
+        found = {str(pk): name for pk, name in named}
+    for ask, ids in others.items():
+        found |= ask(site, ids)
     return found
 
 

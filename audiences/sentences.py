@@ -44,9 +44,14 @@ class _Html(_Plain):
         return format_html("<b>{}</b>", words)
 
 
-def sentence(rule: Rule | dict[str, Any], site: Site) -> str:
-    """The rule in words. RuleError for JSON that is no rule."""
-    return _Writing(_Plain(), rule, site).rule()
+def sentence(
+    rule: Rule | dict[str, Any], site: Site, names: Mapping[str, str] | None = None
+) -> str:
+    """The rule in words. RuleError for JSON that is no rule.
+
+    `names`: of `references.names_of`, where many sentences are written at once.
+    """
+    return _Writing(_Plain(), rule, site, names).rule()
 
 
 def sentence_html(rule: Rule | dict[str, Any], site: Site) -> SafeString:
@@ -59,6 +64,11 @@ def clause(condition: Condition, names: Mapping[str, str]) -> str:
     return _Writing(_Plain(), Rule(Group(Match.ALL, (condition,))), None, names).node(condition)
 
 
+def clause_html(node: Node, names: Mapping[str, str]) -> SafeString:
+    """One node in words, values in <em>, without "People"."""
+    return SafeString(_Writing(_Html(), Rule(Group(Match.ALL, (node,))), None, names).node(node))
+
+
 class _Writing:
     def __init__(
         self,
@@ -69,7 +79,9 @@ class _Writing:
     ) -> None:
         self.style = style
         self.tree = rule if isinstance(rule, Rule) else parse(rule)
-        self.names = references.names(self.tree, site) if site is not None else (names or {})
+        if names is None:
+            names = references.names(self.tree, site) if site is not None else {}
+        self.names = names
 
     def rule(self) -> str:
         root = self.tree.root

@@ -49,6 +49,11 @@ class Uses:
         return bool(self.campaigns or self.audiences)
 
     @property
+    def all(self) -> tuple[Use, ...]:
+        """Campaigns first."""
+        return (*self.campaigns, *self.audiences)
+
+    @property
     def scheduled(self) -> tuple[Use, ...]:
         """The campaigns that go out by themselves."""
         return tuple(use for use in self.campaigns if use.state == "scheduled")
@@ -56,7 +61,7 @@ class Uses:
     @property
     def sentence(self) -> str:
         """Where, for people: "the draft “Autumn” and the audience “Buyers”"; "" for nowhere."""
-        every = [*self.campaigns, *self.audiences]
+        every = self.all
         named = [f"{use.called} “{use.name}”" for use in every[:MOST_NAMED]]
         if len(every) > MOST_NAMED:
             named.append(_("%(n)d more") % {"n": len(every) - MOST_NAMED})

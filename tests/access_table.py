@@ -128,6 +128,12 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns:duplicate": Page(post=MARKETER),
     "campaigns:delete": Page(post=MARKETER),
     # audiences
+    "audiences:index": Page(get=VIEWER),
+    "audiences:duplicate": Page(post=MARKETER),
+    "audiences:delete": Page(post=MARKETER),
+    "audiences:ready": Page(post=MARKETER, data={"key": "everyone"}),
+    "audiences:ready_cards": Page(get=VIEWER),
+    "audiences:ready_count": Page(get=VIEWER),
     "audiences:attributes": Page(get=VIEWER, post=ADMIN),
     "audiences:suggestions": Page(get=VIEWER),
     "audiences:lists": Page(get=VIEWER),
@@ -140,6 +146,9 @@ ROUTES: dict[str, Page | Api] = {
     "audiences:list_report": Page(get=MARKETER),
     "audiences:preview_count": Page(post=VIEWER),
     "audiences:preview_alone": Page(post=VIEWER),
+    "audiences:new": Page(get=MARKETER, post=MARKETER),
+    "audiences:builder": Page(post=VIEWER),
+    "audiences:edit": Page(get=VIEWER, post=MARKETER),
     # The REST API.
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),

@@ -23,7 +23,7 @@ from pytest_django import Settings
 
 from accounts import api_keys, members
 from accounts.models import ApiKey, Invitation, Membership, Role, Site, User
-from audiences import lists
+from audiences import lists, saving
 from campaigns.models import Run
 from tests.access_table import ROUTES, Api, Gate, Page, Rule
 from tests.factories import (
@@ -110,6 +110,7 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     uploaded = lists.upload(
         buyers, BytesIO(b"a"), mode="add", names="external_id", by=lists.Actor()
     )
+    everyone = saving.create(site, "All of them", {"version": 2, "all": []}, by=None)
     arguments = {
         "site_id": site.pk,
         "member_id": Membership.objects.get(user=target).pk,
@@ -123,9 +124,16 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "campaign_id": campaign.pk,
         "run_id": run.pk,
         "list_id": buyers.pk,
+        "audience_id": everyone.pk,
         "upload_id": uploaded.pk,
     }
-    secrets = [str(device.subscriber_id), str(campaign.pk), str(buyers.pk), "new@example.com"]
+    secrets = [
+        str(device.subscriber_id),
+        str(campaign.pk),
+        str(buyers.pk),
+        str(everyone.pk),
+        "new@example.com",
+    ]
     yield World(site, actors, arguments, secrets)
     for queue in configured.RQ_QUEUES:
         django_rq.get_queue(queue).empty()  # type: ignore[no-untyped-call]
