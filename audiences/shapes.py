@@ -103,7 +103,8 @@ def number(value: Any, path: str) -> int | float:
     """A finite number of at most fifteen digits before the point."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RuleError(path, _("This must be a number."))
-    if not math.isfinite(value) or abs(value) >= LARGEST:
+    # The bound first: isfinite fails on a whole number that no float holds.
+    if abs(value) >= LARGEST or not math.isfinite(value):
         raise RuleError(path, _("This number is too large."))
     return value
 

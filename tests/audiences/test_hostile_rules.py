@@ -60,6 +60,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "yes as a number": (attribute("number", op="equals", value=True), "all.0.value"),
     "NaN": (attribute("number", op="equals", value=float("nan")), "all.0.value"),
     "infinity": (attribute("number", op="between", low=0, high=float("inf")), "all.0.high"),
+    "a number like a book": (attribute("number", op="equals", value=10**4_000), "all.0.value"),
+    "a number below all": (attribute("number", op="equals", value=-(10**999)), "all.0.value"),
     "a number that is too large": (attribute("number", op="equals", value=1e300), "all.0.value"),
     "days like a book": (one(field="last_seen", op="days_ago", days=10**999), "all.0.days"),
     "days below zero": (one(field="last_seen", op="days_ago", days=-1), "all.0.days"),
