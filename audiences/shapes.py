@@ -127,7 +127,8 @@ def day(value: Any, path: str) -> str:
         found = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
     except ValueError:
         found = None
-    if found is None or not FIRST_DAY <= found <= LAST_DAY:
+    # Weeks and more are read, too; a day has one spelling.
+    if found is None or str(found) != value or not FIRST_DAY <= found <= LAST_DAY:
         raise RuleError(path, _("A day between 1900 and 2199, written as 2026-11-27."))
     return str(value)
 

@@ -69,6 +69,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "the year 9999": (one(field="last_seen", op="before", date="9999-12-31"), "all.0.date"),
     "the year 1": (attribute("date", op="after", date="0001-01-01"), "all.0.date"),
     "no day": (attribute("date", op="on", date="2026-02-30"), "all.0.date"),
+    "a week": (attribute("date", op="on", date="2026-W01-1"), "all.0.date"),
     "digits of elsewhere": (attribute("date", op="on", date="\u0662026-01-01"), "all.0.date"),
     "a day and an hour": (attribute("date", op="on", date="2026-01-01T00:00"), "all.0.date"),
     "from late to early": (
