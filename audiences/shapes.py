@@ -49,7 +49,7 @@ def exactly(item: Any, params: Mapping[str, Param], path: str) -> dict[str, Any]
         if key not in params:
             known = ", ".join(params)
             raise RuleError(
-                joined(path, str(key)[:40]), _("Unknown. Known are: %(known)s.") % {"known": known}
+                joined(path, shown(key)), _("Unknown. Known are: %(known)s.") % {"known": known}
             )
     for key, param in params.items():
         if param.required and key not in item:
@@ -59,6 +59,11 @@ def exactly(item: Any, params: Mapping[str, Param], path: str) -> dict[str, Any]
         for key, param in params.items()
         if key in item
     }
+
+
+def shown(key: str) -> str:
+    """A key that nobody knows, in short, and as something that an answer can carry."""
+    return key[:40].encode("utf-8", "replace").decode()
 
 
 def joined(path: str, step: str | int) -> str:

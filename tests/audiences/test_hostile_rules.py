@@ -48,6 +48,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a long name": (one(field="event", op="at_least", count=1, name="n" * 9_999), "all.0.name"),
     "a long field": (one(field="f" * 200_000), "all.0.field"),
     "a long key": (one(field="cart_open", op="is_true", **{"k" * 99_999: 1}), "all.0." + "k" * 40),
+    "half a pair in a key": (one(field="cart_open", op="is_true", **{"\ud83d": 1}), "all.0.?"),
     "half a pair": (tagged("\ud83d"), "all.0.values.0"),
     "NUL": (tagged("a", "\0"), "all.0.values.1"),
     "NUL in a name": (one(field="attribute_text", name="\0", op="is_set"), "all.0.name"),
