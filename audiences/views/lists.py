@@ -57,12 +57,14 @@ def new(request: SiteRequest) -> HttpResponse:
         request.POST or None, request.FILES or None, too_large=uploads.too_large(request)
     )
     if request.method == "POST" and form.is_valid():
+        at = "name"
         try:
             with transaction.atomic():
                 made = lists.create(request.site, form.cleaned_data["name"], by=Actor(request.user))
+                at = "file"
                 done = take(request, made, form, ListUpload.Mode.REPLACE, may_empty=False)
         except Refused as refusal:
-            form.add_error(None, refusal.sentence)
+            form.add_error(at, refusal.sentence)
         else:
             messages.success(request, summary(done))
             return redirect("audiences:list", request.site.pk, made.pk)
