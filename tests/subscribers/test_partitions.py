@@ -46,9 +46,7 @@ def test_they_are_made_once_and_hold_their_month_in_utc() -> None:
 def test_they_have_the_key_of_the_table_and_are_vacuumed_soon() -> None:
     partitions.ensure(FAR)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT reloptions FROM pg_class WHERE relname = 'subscribers_event_204112'"
-        )
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'subscribers_event_204112'")
         assert "autovacuum_vacuum_insert_scale_factor=0.01" in cursor.fetchone()[0]
         # An index of the partition that is no part of the table's would be a second one.
         cursor.execute(
