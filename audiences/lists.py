@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Site, User
-from audiences import list_files
+from audiences import list_files, uses
 from audiences.list_files import Readable, Refused
 from audiences.models import Audience, ListMember, ListProblem, ListUpload, StaticList
+from audiences.uses import Uses
 from subscribers.exporting import guarded
 
 KEEP_PROBLEMS: Final = timedelta(days=30)
@@ -68,18 +69,21 @@ def delete(static_list: StaticList, *, by: Actor) -> None:
     """With its history. Refused while a rule refers to it."""
     with transaction.atomic():
         _lock(static_list)
-        if used_by(static_list):
-            raise Refused(_("Audiences refer to this list. Change them first."))
+        if used := used_by(static_list):
+            said = _("This list is used by %(uses)s. Change that first.")
+            raise Refused(said % {"uses": used.sentence})
         _record("list.deleted", static_list, by)
         static_list.delete()
 
 
-def used_by(static_list: StaticList) -> list[Audience]:
-    """The audiences of the site whose rule names the list; those without a name are campaigns'."""
+def used_by(static_list: StaticList) -> Uses:
+    """The audiences whose rule names the list and the campaigns that wait for it, also through
+    audiences that name those."""
     mentions = Audience.objects.filter(
         site=static_list.site_id, rule__icontains=str(static_list.pk)
     )
-    return list(mentions.order_by("name", "pk"))
+    found = dict(mentions.order_by("name", "pk").values_list("pk", "name"))
+    return uses.of_rules(static_list.site, found)
 
 
 def of_site(site: Site) -> QuerySet[StaticList]:

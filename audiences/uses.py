@@ -103,6 +103,19 @@ def of(site: Site, audiences: Iterable[UUID]) -> dict[UUID, Uses]:
     }
 
 
+def of_rules(site: Site, names: Mapping[UUID, str]) -> Uses:
+    """Some audiences themselves (the name of each, "" for a campaign's own), and their uses."""
+    above = of(site, names).values()
+    unnamed = [pk for pk, name in names.items() if not name]
+    owned: dict[UUID, Use] = {}
+    for owners in _owners if unnamed else ():
+        owned |= owners(unnamed)
+    campaigns = (*owned.values(), *(use for one in above for use in one.campaigns))
+    named = (_named(site, pk, name) for pk, name in names.items() if name)
+    audiences = (*named, *(use for one in above for use in one.audiences))
+    return Uses(tuple(dict.fromkeys(campaigns)), tuple(dict.fromkeys(audiences)))
+
+
 def _graph(site: Site) -> tuple[dict[UUID, str], dict[UUID, list[UUID]]]:
     """The names of the audiences that name others, and who names each."""
     names: dict[UUID, str] = {}

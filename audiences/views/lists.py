@@ -125,7 +125,6 @@ def page(request: SiteRequest, static_list: StaticList, form: UploadForm) -> Htt
     history = Paginator(static_list.uploads.order_by("-pk"), HISTORY)
     shown = history.get_page(request.GET.get("page"))
     now = timezone.now()
-    used = lists.used_by(static_list)
     context: dict[str, Any] = {
         "nav": "audiences",
         "list": static_list,
@@ -134,8 +133,7 @@ def page(request: SiteRequest, static_list: StaticList, form: UploadForm) -> Htt
         "history": [(done, lists.has_report(done, now)) for done in shown],
         "last": static_list.uploads.order_by("-pk").first(),
         "size": lists.members(static_list).count(),
-        "used_by": [audience.name for audience in used if audience.name],
-        "used_by_campaigns": sum(not audience.name for audience in used),
+        "uses": lists.used_by(static_list).all,
         "may_write": request.role.includes(Role.MARKETER),
         "may_delete": request.role.includes(Role.ADMIN),
         "days": lists.KEEP_PROBLEMS.days,

@@ -18,8 +18,9 @@ from audiences import lists
 from audiences.list_files import Refused
 from audiences.lists import Actor
 from audiences.models import Audience, ListMember, ListProblem, ListUpload, StaticList
+from campaigns.models import Campaign
 from subscribers.models import Subscriber
-from tests.factories import make_site, make_subscriber, make_user
+from tests.factories import make_campaign, make_site, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 BY = Actor(name="API key test")
@@ -212,13 +213,20 @@ def test_names_are_once_a_site(site: Site, buyers: StaticList) -> None:
 def test_a_list_in_use_stays(site: Site, buyers: StaticList) -> None:
     rule = {"version": 2, "all": [{"field": "list", "op": "any_of", "values": [str(buyers.pk)]}]}
     named = Audience.objects.create(site=site, name="Big spenders", rule=rule)
-    own = Audience.objects.create(site=site, rule={"version": 2, "none": [rule]})
+    through = {"version": 2, "all": [{"audience": str(named.pk)}]}
+    Audience.objects.create(site=site, name="Best", rule=through)
+    draft = make_campaign(site, name="Autumn", rule={"version": 2, "none": rule["all"]})
+    make_campaign(site, name="Winter", rule=through)
+    make_campaign(site, name="Summer", rule=rule, state=Campaign.State.FINISHED)
     Audience.objects.create(site=site, name="Everybody")
     Audience.objects.create(site=make_site(name="Other"), name="Foreign", rule=rule)
-    assert set(lists.used_by(buyers)) == {named, own}
-    with pytest.raises(Refused, match="Audiences refer to this list"):
+    used = lists.used_by(buyers)
+    assert sorted(use.name for use in used.audiences) == ["Best", "Big spenders"]
+    assert sorted(use.name for use in used.campaigns) == ["Autumn", "Winter"]
+    with pytest.raises(Refused, match="used by the draft “Autumn”"):
         lists.delete(buyers, by=BY)
-    Audience.objects.filter(site=site).delete()
+    Audience.objects.exclude(name="").delete()
+    Campaign.objects.filter(pk=draft.pk).delete()
     lists.delete(buyers, by=BY)
     assert not StaticList.objects.exists()
 
