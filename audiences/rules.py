@@ -156,7 +156,8 @@ class _Reading:
         items = item[match]
         if not isinstance(items, list):
             raise RuleError(path, _("This must be a list of conditions."))
-        if not items and not self.written_out:
+        # Written out, an audience of everybody is a group of nothing.
+        if not items and not (self.written_out and match == "all"):
             raise RuleError(path, _("This group is empty. Add a condition, or remove the group."))
         if depth > DEEPEST and not self.written_out:
             raise RuleError(path, _("Groups are at most %(most)d deep.") % {"most": DEEPEST})

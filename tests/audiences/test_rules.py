@@ -1,104 +1,132 @@
+"""audiences.rules: JSON in, a tree out, and nothing that is not understood."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.models import Site
-from audiences import rules
-from audiences.catalogue import FIELDS, Op
+from audiences import compiling, rules
+from audiences.catalogue import FIELDS, Scope, describe
 from audiences.models import everyone
-from audiences.rules import Condition, Rule, RuleError
+from audiences.rules import Condition, Group, Match, Reference, Rule, RuleError
 from subscribers.models import Subscription
+from tests.audiences import rule_strategies
 from tests.factories import make_site, make_subscriber, make_subscription
 
-letters = st.characters(codec="utf-8", exclude_characters="\0")
-conditions = st.sampled_from(sorted(FIELDS)).flatmap(
-    lambda field: st.builds(
-        Condition,
-        field=st.just(field),
-        op=st.sampled_from(Op),
-        values=st.lists(
-            st.text(letters, min_size=1, max_size=12).filter(str.strip),
-            min_size=1,
-            max_size=3,
-            unique=True,
-        ).map(tuple),
-    )
-)
-any_rule = st.lists(conditions, max_size=3).map(lambda items: Rule(tuple(items)))
-json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+Json = dict[str, Any]
+MOMENT = rule_strategies.Moment(datetime(2026, 3, 1, tzinfo=UTC), ZoneInfo("Europe/Oslo"))
+any_rule = rule_strategies.rules(MOMENT)
+KEYS = ("version", "all", "any", "none", "field", "op", "values", "name", "audience", "x")
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([1, 2]),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["version", "all", "field", "op", "values", "x"]), inner)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
     ),
     max_leaves=12,
 )
+VIP: Json = {"field": "tag", "op": "any_of", "values": ["vip"]}
 
 
-def rule_of(field: str, op: str, *values: str) -> dict[str, Any]:
+def rule_1(field: str, op: str, *values: str) -> Json:
     return {"version": 1, "all": [{"field": field, "op": op, "values": list(values)}]}
 
 
-def test_parses_the_default_as_everyone() -> None:
+def test_reads_the_default_as_everyone() -> None:
     assert rules.parse(everyone()) == rules.EVERYONE
+    assert rules.EVERYONE.everyone
+    assert rules.EVERYONE.as_json() == everyone()
+
+
+def test_reads_a_tree() -> None:
+    one = "6f1b0d5e-0000-4000-8000-000000000001"
+    document = {
+        "version": 2,
+        "any": [VIP, {"none": [{"audience": one.upper()}, {"all": [VIP, VIP]}]}],
+    }
+    rule = rules.parse(document)
+    vip = Condition("tag", "any_of", {"values": ["vip"]})
+    assert rule == Rule(
+        Group(
+            Match.ANY,
+            (
+                vip,
+                Group(
+                    Match.NONE,
+                    (Reference(rule.references[0]), Group(Match.ALL, (vip, vip))),
+                ),
+            ),
+        )
+    )
+    assert [str(found) for found in rule.references] == [one]
+    assert not rule.everyone
+    assert list(rule.root.leaves()) == [vip, Reference(rule.references[0]), vip, vip]
 
 
 @given(any_rule)
-def test_a_rule_survives_its_json(rule: Rule) -> None:
+def test_a_rule_survives_its_json(document: Json) -> None:
+    rule = rules.parse(document)
     assert rules.parse(rule.as_json()) == rule
+    assert rules.parse(rule.as_json(), written_out=True) == rule
+    assert rule.everyone == (document == everyone())
 
 
-@given(any_rule)
-def test_every_rule_has_a_sentence_that_names_its_values(rule: Rule) -> None:
-    sentence = rules.sentence(rule)
-    assert sentence.endswith(".")
-    for item in rule.conditions:
-        for value in item.values:
-            assert item.about.shown(value) in sentence
-
-
-@given(any_rule)
-def test_every_rule_compiles_to_a_statement(rule: Rule) -> None:
-    query = Subscription.objects.filter(rules.compile(rule)).query
-    sql, parameters = query.get_compiler(connection=connection).as_sql()
-    assert len(parameters) >= sum(item.field != "tag" for item in rule.conditions)
-    assert sql
-
-
-@given(json)
+@given(any_json)
 def test_what_is_not_a_rule_raises_and_never_means_everyone(document: Any) -> None:
     try:
         rule = rules.parse(document)
     except RuleError as error:
         assert error.sentence
     else:
-        # Only what round-trips to itself is understood.
-        assert set(document) == {"version", "all"}
-        assert len(rule.conditions) == len(document["all"])
+        assert rule.everyone == (list(document.values()).count([]) == 1)
 
 
-@given(any_rule.filter(lambda rule: bool(rule.conditions)), st.data())
-def test_one_unknown_word_in_a_rule_raises(rule: Rule, data: st.DataObject) -> None:
-    document = rule.as_json()
-    item = data.draw(st.sampled_from(document["all"]))
-    where, change = data.draw(
-        st.sampled_from(
-            [
-                (item, {"field": "vip"}),
-                (item, {"op": "all_of"}),
-                (item, {"values": []}),
-                (item, {"extra": 1}),
-                (document, {"version": 2}),
-                (document, {"any": []}),
-            ]
-        )
-    )
+@given(any_json)
+def test_what_is_no_condition_raises(item: Any) -> None:
+    try:
+        found = rules.condition(item, "here")
+    except RuleError as error:
+        assert error.path.startswith("here")
+    else:
+        assert found.as_json().keys() == item.keys()
+
+
+@given(any_rule.filter(lambda rule: bool(rule.get("all"))), st.data())
+def test_one_unknown_word_in_a_rule_raises(document: Json, data: st.DataObject) -> None:
+    node = data.draw(st.sampled_from(document["all"]))
+    changes: list[tuple[Json, Json]] = [
+        (node, {"field": "vip"}),
+        (node, {"extra": 1}),
+        (document, {"version": 3}),
+        (document, {"any": []}),
+    ]
+    if "op" in node:
+        changes += [(node, {"op": "allof"}), (node, {"audience": rule_strategies.AUDIENCES[0]})]
+    where, change = data.draw(st.sampled_from(changes))
     where.update(change)
     with pytest.raises(RuleError):
         rules.parse(document)
+
+
+@settings(max_examples=3)
+@given(st.data())
+def test_all_parameters_of_every_operator_are_needed(data: st.DataObject) -> None:
+    known = rule_strategies.conditions(MOMENT)
+    for field in FIELDS.values():
+        for op in field.ops:
+            item = {"field": field.key, "op": op, **data.draw(known[field.key][op])}
+            for name, param in field.params_of(op).items():
+                with pytest.raises(RuleError) as caught:
+                    rules.condition(item | {name: None}, "all.0")
+                assert caught.value.path.startswith(f"all.0.{name}")
+                if param.required:
+                    with pytest.raises(RuleError) as caught:
+                        rules.condition({k: v for k, v in item.items() if k != name}, "all.0")
+                    assert caught.value.path == f"all.0.{name}"
 
 
 @pytest.mark.parametrize(
@@ -106,31 +134,25 @@ def test_one_unknown_word_in_a_rule_raises(rule: Rule, data: st.DataObject) -> N
     [
         (None, ""),
         ([], ""),
-        ({}, ""),
+        ({}, "version"),
         ({"version": 1}, ""),
         ({"version": True, "all": []}, "version"),
         ({"version": 1.0, "all": []}, "version"),
-        ({"version": 1, "all": {}}, "all"),
-        ({"version": 1, "all": [{}] * 21}, "all"),
-        ({"version": 1, "all": ["vip"]}, "all.0"),
-        (rule_of("country", "any_of", "NO"), "all.0.field"),
-        (rule_of("tag", "contains", "vip"), "all.0.op"),
-        (rule_of("tag", "any_of"), "all.0.values"),
-        (rule_of("tag", "any_of", *map(str, range(51))), "all.0.values"),
-        (rule_of("tag", "any_of", "vip", " "), "all.0.values.1"),
-        (rule_of("tag", "any_of", "v\0"), "all.0.values.0"),
-        (rule_of("tag", "any_of", "\ud83d"), "all.0.values.0"),
-        (rule_of("tag", "any_of", "v" * 65), "all.0.values.0"),
-        ({"version": 1, "all": [{"field": [], "op": "any_of", "values": ["a"]}]}, "all.0.field"),
-        ({"version": 1, "all": [{"field": "tag", "op": {}, "values": ["a"]}]}, "all.0.op"),
-        (
-            {"version": 1, "all": [{"field": "tag", "op": "any_of", "values": "vip"}]},
-            "all.0.values",
-        ),
-        (
-            {"version": 1, "all": [{"field": "tag", "op": "any_of", "values": [1]}]},
-            "all.0.values.0",
-        ),
+        ({"version": 2, "all": {}}, "all"),
+        ({"version": 2, "all": [VIP] * 101}, "all"),
+        ({"version": 2, "all": ["vip"]}, "all.0"),
+        ({"version": 2, "all": [VIP, {"any": [VIP, VIP | {"op": "is"}]}]}, "all.1.any.1.op"),
+        ({"version": 2, "all": [{"any": [VIP, {"none": []}]}]}, "all.0.any.1.none"),
+        ({"version": 2, "all": [{"any": None}]}, "all.0.any"),
+        ({"version": 2, "all": [{"audience": "friends"}]}, "all.0.audience"),
+        # What version 1 did not know.
+        (rule_1("country", "any_of", "NO"), "all.0"),
+        (rule_1("tag", "all_of", "vip"), "all.0"),
+        ({"version": 1, "all": [{"any": [VIP]}]}, "all.0"),
+        ({"version": 1, "any": [VIP]}, "all.0"),
+        ({"version": 1, "all": {"field": "tag"}}, "all.0"),
+        (rule_1("tag", "any_of"), "all.0.values"),
+        (rule_1("tag", "any_of", "vip", " "), "all.0.values.1"),
     ],
 )
 def test_says_where_it_fails(document: Any, path: str) -> None:
@@ -140,86 +162,67 @@ def test_says_where_it_fails(document: Any, path: str) -> None:
     assert str(caught.value).startswith(path)
 
 
-def test_sentences() -> None:
-    assert rules.sentence(everyone()) == "Everyone who gave permission."
-    assert rules.sentence(
-        {
-            "version": 1,
-            "all": [
-                {"field": "tag", "op": "any_of", "values": ["vip", "sale"]},
-                {"field": "language", "op": "any_of", "values": ["nb", "tlh"]},
-                {"field": "browser", "op": "none_of", "values": ["Firefox"]},
-            ],
-        }
-    ) == (
-        "People who have the tag vip or sale, and whose browser is set to Norwegian Bokmål or tlh, "
-        "and who do not use Firefox."
-    )
+def test_what_is_written_out_may_be_larger_but_not_empty() -> None:
+    large: Json = {"version": 2, "all": [{"all": []}, *[VIP] * 200]}
+    with pytest.raises(RuleError):
+        rules.parse(large)
+    assert len(rules.parse(large, written_out=True).root.nodes) == 201
+    for match in ("any", "none"):
+        with pytest.raises(RuleError) as caught:
+            rules.parse({"version": 2, "all": [{match: []}]}, written_out=True)
+        assert caught.value.path == f"all.0.{match}"
 
 
-def test_the_sentence_marks_logic_and_values_and_escapes_them() -> None:
-    html = rules.sentence_html(
-        {
-            "version": 1,
-            "all": [
-                {"field": "tag", "op": "none_of", "values": ["<b>"]},
-                {"field": "browser", "op": "any_of", "values": ["Chrome"]},
-            ],
-        }
-    )
-    assert html == (
-        "People who do <b>not</b> have the tag <em>&lt;b&gt;</em>, <b>and</b> "
-        "who use <em>Chrome</em>."
-    )
+def test_the_catalogue_describes_itself() -> None:
+    described = {field["field"]: field for field in describe()}
+    assert described.keys() == FIELDS.keys()
+    for field in described.values():
+        assert field["label"] and field["group"] and field["ops"]
+    assert described["event"]["params"][0] == {"name": "name", "kind": "event", "required": True}
+    assert described["bucket"]["ops"][0]["op"] == "between"
 
 
-@pytest.fixture
-def site(db: None) -> Site:
-    """Ada has two devices, one of them gone; Bo and Cy have one each; Dee is somebody else's."""
-    site = make_site()
-    ada = make_subscriber(site, tags=["vip", "sale"])
-    make_subscription(site, subscriber=ada, language="en-GB", browser="Chrome")
-    make_subscription(site, subscriber=ada, language="en", browser="Firefox")
-    make_subscription(site, subscriber=ada, state=Subscription.State.GONE)
-    make_subscription(site, subscriber=make_subscriber(site, tags=["sale"]), language="nb-NO")
-    make_subscription(site, subscriber=make_subscriber(site), language="", browser="")
-    make_subscription(make_site(name="Another"), browser="Chrome")
-    return site
+# What asks for nothing must not mean everybody, nor what nobody has.
+
+NOBODY: Json = {"field": "country", "op": "any_of", "values": ["XX"]}
+ANYBODY: Json = {"field": "event", "op": "at_least", "name": "x", "count": 0}
+NEVER: Json = {"field": "event", "op": "at_least", "name": "no such event", "count": 1}
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("rule", "people", "devices"),
+    ("document", "whom"),
     [
-        (everyone(), 3, 4),
-        (rule_of("tag", "any_of", "vip"), 1, 2),
-        (rule_of("tag", "any_of", "vip", "sale"), 2, 3),
-        (rule_of("tag", "none_of", "vip"), 2, 2),
-        (rule_of("tag", "none_of", "vip", "sale"), 1, 1),
-        (rule_of("tag", "any_of", "VIP"), 0, 0),
-        (rule_of("language", "any_of", "en"), 1, 2),
-        (rule_of("language", "any_of", "EN-gb"), 1, 1),
-        (rule_of("language", "any_of", "e"), 0, 0),
-        (rule_of("language", "any_of", "n%"), 0, 0),
-        (rule_of("language", "none_of", "en", "nb"), 1, 1),
-        (rule_of("browser", "any_of", "Chrome"), 1, 1),
-        (rule_of("browser", "none_of", "Firefox"), 2, 2),
+        ({"all": []}, 2),
+        ({"all": [ANYBODY]}, 2),
+        ({"any": [ANYBODY]}, 2),
+        ({"any": [VIP, ANYBODY]}, 2),
+        ({"any": [ANYBODY, NOBODY]}, 2),
+        ({"none": [ANYBODY]}, 0),
+        ({"none": [VIP, ANYBODY]}, 0),
+        ({"all": [VIP, ANYBODY]}, 1),
+        ({"all": [{"none": [ANYBODY]}]}, 0),
+        ({"none": [{"none": [ANYBODY]}]}, 2),
+        ({"any": [VIP, {"none": [ANYBODY]}]}, 1),
+        ({"all": [VIP, {"all": [ANYBODY]}]}, 1),
+        ({"all": [NOBODY]}, 0),
+        ({"any": [NOBODY, VIP]}, 1),
+        ({"none": [NOBODY]}, 2),
+        ({"none": [NOBODY, VIP]}, 1),
+        ({"none": [{"none": [NOBODY]}]}, 0),
+        ({"all": [NEVER]}, 0),
+        ({"none": [NEVER]}, 2),
+        ({"any": [NEVER, {"none": [ANYBODY]}, NOBODY]}, 0),
+        ({"all": [NEVER | {"op": "at_most", "count": 0}]}, 2),
+        ({"all": [NEVER | {"op": "at_most", "count": 100_000}]}, 2),
+        ({"all": [{"field": "received", "op": "did"}]}, 0),
+        ({"all": [{"field": "ignored", "op": "did_not"}]}, 2),
     ],
 )
-def test_counts_people_and_devices(
-    site: Site, rule: dict[str, Any], people: int, devices: int
-) -> None:
-    assert rules.count(site, rule) == (people, devices)
-
-
-def test_all_conditions_must_hold(site: Site) -> None:
-    rule = rule_of("tag", "any_of", "sale")
-    rule["all"] += rule_of("browser", "none_of", "Firefox")["all"]
-    assert rules.count(site, rule) == (1, 1)
-
-
-def test_any_of_and_none_of_split_everyone(site: Site) -> None:
-    for field, values in (("tag", ["sale"]), ("language", ["en"]), ("browser", ["Chrome", ""])):
-        values = [value for value in values if value]
-        with_it = rules.count(site, rule_of(field, "any_of", *values))[1]
-        without = rules.count(site, rule_of(field, "none_of", *values))[1]
-        assert with_it + without == 4
+def test_what_asks_for_nothing(document: Json, whom: int) -> None:
+    site = make_site()
+    make_subscription(site, subscriber=make_subscriber(site, tags=["vip"]))
+    make_subscription(site)
+    scope = Scope(site, datetime.now(UTC))
+    asked = compiling.compile(rules.parse({"version": 2, **document}), scope)
+    assert Subscription.objects.filter(asked, site=site).count() == whom
