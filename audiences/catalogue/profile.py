@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PERSON, DEVICE = gettext_lazy("Person"), gettext_lazy("Device")
 BUCKETS = 10_000
+# Django casts what is compared to the column's type, which cuts it: no value may be longer.
+ARRAY_VALUES = {"values": Param("texts", shapes.many(shapes.text(64)))}
+ARRAY_OPS = {key: Op(op.label, ARRAY_VALUES) for key, op in kinds.LIST_OPS.items()}
 
 
 def of_array(
@@ -48,7 +51,7 @@ def of_array(
     def knows(_args: Args, device: Subscription, _scope: Scope) -> str:
         return ", ".join(getattr(device.subscriber, f"{key}s"))
 
-    return Field(key, label, PERSON, kinds.LIST_OPS, asks, says, knows)
+    return Field(key, label, PERSON, ARRAY_OPS, asks, says, knows)
 
 
 def of_device(

@@ -226,3 +226,13 @@ def test_what_asks_for_nothing(document: Json, whom: int) -> None:
     scope = Scope(site, datetime.now(UTC))
     asked = compiling.compile(rules.parse({"version": 2, **document}), scope)
     assert Subscription.objects.filter(asked, site=site).count() == whom
+
+
+@pytest.mark.parametrize("field", ["tag", "topic"])
+@pytest.mark.parametrize("op", ["any_of", "all_of", "none_of"])
+def test_a_tag_is_as_long_as_tags_are(field: str, op: str) -> None:
+    """A longer one would be cut where SQL compares it, and be another tag."""
+    assert rules.condition({"field": field, "op": op, "values": ["v" * 64]})
+    with pytest.raises(RuleError) as caught:
+        rules.condition({"field": field, "op": op, "values": ["v", "v" * 65]})
+    assert caught.value.path == "values.1"
