@@ -8,6 +8,7 @@ import hmac
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 
 from accounts import crypto
 from accounts.models import Site
@@ -15,6 +16,9 @@ from subscribers import emails, erasure, events
 from subscribers.incoming import MAX_TAGS, Change, Refused, Value, check_attributes_size
 from subscribers.models import ConsentRecord, Subscriber, Subscription
 from subscribers.races import look_again
+
+# Sent with `source` and `target`, both locked, before an anonymous person goes up in another.
+merged = Signal()
 
 
 def signature(site: Site, external_id: str) -> str:
@@ -138,6 +142,7 @@ def _merge(anonymous: Subscriber, target: Subscriber) -> None:
     target.save(update_fields=changed)
     if not anonymous.subscriptions.exists():
         events.move(anonymous, target)
+        merged.send(Subscriber, source=anonymous, target=target)
         anonymous.delete()
 
 
