@@ -14,13 +14,15 @@ from audiences.rules import Condition, Group, Node, Reference, Rule, RuleError, 
 
 # Written out, a rule may be larger than one that a person writes; but not without end.
 MOST_CONDITIONS = 500
+# An audience that names one that names one …: each is nested in the statement.
+MOST_STEPS = 10
 
 
 def resolve(rule: Rule, site: Site) -> Rule:
     """The rule with each audience that it names written out as a group.
 
-    RuleError when one is not there, when they lead in a circle (the sentence names the way), or
-    when all of it is larger than MOST_CONDITIONS.
+    RuleError when one is not there, when they lead in a circle (the sentence names the way), when
+    they name each other deeper than MOST_STEPS, or when all of it is larger than MOST_CONDITIONS.
     """
     if not rule.references:
         return rule
@@ -57,6 +59,9 @@ class _Resolving:
             raise RuleError(
                 "", _("These audiences lead in a circle: %(way)s.") % {"way": " → ".join(names)}
             )
+        if len(way) >= MOST_STEPS:
+            sentence = _("Audiences name each other at most %(most)d deep.")
+            raise RuleError("", sentence % {"most": MOST_STEPS})
         if audience not in self.rules:
             found = Audience.objects.filter(site=self.site, pk=audience).exclude(name="").first()
             if found is None:
