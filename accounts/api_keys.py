@@ -118,8 +118,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 class HasScope(BasePermission):
     """Lets a key in whose scopes include the one that the view asks for by method.
 
-    A view says `required_scopes = {"GET": "subscribers:read", ...}`; one that says nothing, or
-    nothing for the method, lets nobody in.
+    A view says `required_scopes = {"GET": "subscribers:read", ...}`, several with spaces between
+    them; one that says nothing, or nothing for the method, lets nobody in.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -127,11 +127,11 @@ class HasScope(BasePermission):
         if not isinstance(key, ApiKey):
             return False
         method = "GET" if request.method == "HEAD" else str(request.method)
-        scope = getattr(view, "required_scopes", {}).get(method)
-        if scope is None:
-            return False
-        self.message = _("This key lacks the scope %(scope)s.") % {"scope": scope}
-        return key.may(scope)
+        scopes = getattr(view, "required_scopes", {}).get(method, "").split()
+        lacking = [scope for scope in scopes if not key.may(scope)]
+        if lacking:
+            self.message = _("This key lacks the scope %(scope)s.") % {"scope": lacking[0]}
+        return bool(scopes) and not lacking
 
 
 class ApiKeyThrottle(BaseThrottle):

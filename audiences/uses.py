@@ -29,6 +29,7 @@ GROUP BY user_.id
 class Use:
     """One thing that names an audience, itself or through others: its name, state and page."""
 
+    id: UUID
     # The audience whose rule it is; of a campaign its own, without a name.
     audience: UUID
     name: str
@@ -142,4 +143,4 @@ def _reaching(audience: UUID, naming: Mapping[UUID, list[UUID]]) -> list[UUID]:
 
 def _named(site: Site, audience: UUID, name: str) -> Use:
     address = reverse("audiences:edit", args=[site.pk, audience])
-    return Use(audience, name, address, called=_("the audience"))
+    return Use(audience, audience, name, address, called=_("the audience"))

@@ -19,6 +19,7 @@ def waiting(audiences: Collection[UUID]) -> dict[UUID, Use]:
     }
     return {
         campaign.audience_id: Use(
+            campaign.pk,
             campaign.audience_id,
             campaign.name,
             reverse("campaigns:audience", args=[campaign.site_id, campaign.pk]),

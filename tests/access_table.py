@@ -108,7 +108,6 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns:new": Page(get=MARKETER, post=MARKETER),
     "campaigns:message": Page(get=VIEWER, post=MARKETER),
     "campaigns:audience": Page(get=VIEWER, post=MARKETER),
-    "campaigns:audience_count": Page(post=VIEWER),
     "campaigns:schedule": Page(get=VIEWER, post=MARKETER),
     "campaigns:schedule_note": Page(get=VIEWER),
     "campaigns:review": Page(get=VIEWER),
@@ -146,6 +145,12 @@ ROUTES: dict[str, Page | Api] = {
     "audiences:list_report": Page(get=MARKETER),
     "audiences:preview_count": Page(post=VIEWER),
     "audiences:preview_alone": Page(post=VIEWER),
+    "audiences:preview_sample": Page(post=VIEWER),
+    "audiences:preview_overlap": Page(post=VIEWER),
+    "audiences:preview_explain": Page(post=VIEWER),
+    "audiences:sizes": Page(get=VIEWER),
+    "audiences:export": Page(get=ADMIN),
+    "audiences:of_person": Page(get=VIEWER),
     "audiences:new": Page(get=MARKETER, post=MARKETER),
     "audiences:builder": Page(post=VIEWER),
     "audiences:edit": Page(get=VIEWER, post=MARKETER),
@@ -153,6 +158,14 @@ ROUTES: dict[str, Page | Api] = {
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
     "api_events": Api({"POST": "events:write"}),
+    "audiences_api:audiences": Api({"GET": READ_AUDIENCES, "POST": WRITE_AUDIENCES}),
+    "audiences_api:audience": Api(
+        {"GET": READ_AUDIENCES, "PATCH": WRITE_AUDIENCES, "DELETE": WRITE_AUDIENCES}
+    ),
+    "audiences_api:fields": Api({"GET": READ_AUDIENCES}),
+    "audiences_api:preview": Api({"POST": READ_AUDIENCES}),
+    "audiences_api:explain": Api({"POST": f"{READ_AUDIENCES} {READ_PEOPLE}"}),
+    "audiences_api:members": Api({"GET": f"{READ_AUDIENCES} {READ_PEOPLE}"}),
     "audiences_api:lists": Api({"GET": READ_AUDIENCES, "POST": WRITE_AUDIENCES}),
     "audiences_api:list": Api(
         {"GET": READ_AUDIENCES, "PATCH": WRITE_AUDIENCES, "DELETE": WRITE_AUDIENCES}

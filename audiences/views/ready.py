@@ -37,8 +37,8 @@ def cards(request: SiteRequest) -> HttpResponse:
 @member(Role.VIEWER)
 @require_GET
 def count(request: SiteRequest) -> HttpResponse:
-    """How many people one has now."""
-    offer = offered(request, request.GET.get("key", ""))
+    """How many people one has now: that with a `key`, else everyone."""
+    offer = offered(request, request.GET.get("key", "everyone"))
     return render(request, "audiences/index_count.html", {"reach": reach_of(request.site, offer)})
 
 

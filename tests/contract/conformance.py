@@ -21,9 +21,10 @@ def document() -> dict[str, Any]:
 
 @cache
 def routes() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """An address that is written out comes before one that fits it with an id in its place."""
+    paths = sorted(document()["paths"].items(), key=lambda found: found[0].count("{"))
     return [
-        (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), operations)
-        for path, operations in document()["paths"].items()
+        (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), operations) for path, operations in paths
     ]
 
 
