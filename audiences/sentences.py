@@ -117,7 +117,9 @@ class _Writing:
         if isinstance(node, Condition):
             return self.written(node.about.says(node.op, node.args, self.names))
         if isinstance(node, Reference):
-            name = self.names.get(str(node.audience), _("an audience that is gone"))
+            name = self.names.get(str(node.audience))
+            if name is None:
+                return self.written(Clause(_("who are in an audience that is gone")))
             return self.written(Clause(_("who are in the audience {name}"), {"name": (name,)}))
         if len(node.nodes) == 1 and node.match is not Match.NONE:
             return self.node(node.nodes[0])

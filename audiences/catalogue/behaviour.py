@@ -114,7 +114,9 @@ def says_did(op: str, args: Args, _names: Names) -> Clause:
         text = ngettext(
             "who did {name} at most once", "who did {name} at most {count} times", count
         )
-    return with_details(text, {"name": (shown_event(args["name"]),), "count": (f"{count:,}",)}, args)
+    return with_details(
+        text, {"name": (shown_event(args["name"]),), "count": (f"{count:,}",)}, args
+    )
 
 
 def shown_event(name: str) -> str:
@@ -333,11 +335,13 @@ def holds_product(op: str, value: str) -> Q:
 
 def says_cart_open(op: str, _args: Args, _names: Names) -> Clause:
     return Clause(
-        _("who have an open cart") if op == "is_true" else _("who have {not_} an open cart")
+        _("who have an open cart") if op == "is_true" else _("who do {not_} have an open cart")
     )
 
 
 def says_cart_value(op: str, args: Args, _names: Names) -> Clause:
+    if op == "not_equals":
+        return Clause(_("whose cart is {not_} worth {value}"), kinds.number_parts(args))
     return Clause(f"{_('whose cart is worth')} {kinds.compared(op)}", kinds.number_parts(args))
 
 
