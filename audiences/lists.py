@@ -239,6 +239,7 @@ WHERE list_id = %(list)s AND removed_id IS NULL
 AND {which} (SELECT FROM upload_found WHERE person = member.subscriber_id)
 """
 # The lock leaves out whoever is erased meanwhile. It is taken last, and held for the shortest time.
+# In the order of their ids, rows go beside each other into the indexes.
 _JOIN = """
 INSERT INTO audiences_listmember (list_id, subscriber_id, added_id)
 SELECT %(list)s, person.id, %(upload)s
@@ -248,6 +249,7 @@ WHERE NOT EXISTS (
     WHERE member.list_id = %(list)s AND member.removed_id IS NULL
     AND member.subscriber_id = found.person
 )
+ORDER BY person.id
 FOR KEY SHARE OF person
 """
 
