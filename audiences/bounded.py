@@ -12,8 +12,8 @@ class TooLong(Exception):
     """The database was not done in time."""
 
 
-class Ended(TooLong):
-    """Somebody ended the statement before its time was up: `end`."""
+class Ended(Exception):
+    """A statement with a name was ended before its time was up: `end`."""
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def at_most(milliseconds: int, **settings: str) -> Iterator[None]:
     """Each statement within has so long, else TooLong is raised and nothing is left behind.
 
     `settings`: of PostgreSQL, for these statements alone. With an `application_name` others can
-    end them.
+    end them; Ended then.
     """
     began = monotonic()
     try:
@@ -33,7 +33,7 @@ def at_most(milliseconds: int, **settings: str) -> Iterator[None]:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
         # PostgreSQL has one code for both.
-        early = monotonic() - began < milliseconds / 1000
+        early = "application_name" in settings and monotonic() - began < milliseconds / 1000
         raise (Ended if early else TooLong) from error
 
 

@@ -7,12 +7,13 @@ bound are a fair sample, and the primary key serves it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -28,8 +29,11 @@ from audiences.platforms import KINDS, Platforms, of_kind
 from audiences.rules import Rule
 from subscribers.models import Subscription
 
-__all__ = ["ACTIVE", "Ended", "Reach", "TooLong", "count", "estimate", "exact", "matching"]
+__all__ = ["ACTIVE", "Ended", "Ids", "Reach", "TooLong", "count", "exact", "matching"]
 
+# From the first to before the second; None: to the last there is.
+Ids = tuple[UUID, UUID | None]
+Found = TypeVar("Found")
 ACTIVE = Q(state=Subscription.State.ACTIVE)
 # Sets of a million ids stay in memory, where they are looked up and not sorted.
 PLANNED = {"work_mem": "256MB", "max_parallel_workers_per_gather": "0", "jit": "off"}
@@ -60,56 +64,72 @@ class Reach:
 
 
 def matching(
-    site: Site, rule: Rule, now: datetime | None = None, below: UUID | None = None
+    site: Site, rule: Rule, now: datetime | None = None, ids: Ids | None = None
 ) -> QuerySet[Subscription]:
     """The devices of a site that a rule holds for, whatever their state. RuleError.
 
-    `below`: only of people with a smaller id.
+    `ids`: only of people whose ids are among them.
     """
-    scope = Scope(site, now or timezone.now(), below=below)
+    scope = Scope(site, now or timezone.now(), ids=ids)
     return scope.among(Subscription.objects.filter(compiling.compile(rule, scope), site=site))
 
 
-def count(site: Site, rule: Rule, *, name: str = "") -> Reach:
+def count(site: Site, rule: Rule, *, name: str = "", milliseconds: int | None = None) -> Reach:
     """The reach of a rule now: exact, or estimated when that takes too long.
 
     RuleError; TooLong when not even an estimate was done in time. `name`: what the statement is
     called, for `bounded.end`; Ended when that came.
     """
-    try:
-        return exact(site, rule, name=name)
-    except Ended:
-        raise
-    except TooLong:
-        return estimate(site, rule, name=name)
+    measure = partial(_count, site, rule)
+    return in_time(measure, lambda found: found.people, name, milliseconds)
 
 
-def exact(site: Site, rule: Rule, *, name: str = "") -> Reach:
+def exact(site: Site, rule: Rule) -> Reach:
     """The reach of a rule now, in one statement. RuleError, TooLong."""
-    return _count(site, rule, settings.AUDIENCE_TIMEOUT_MS, name)
+    with at_most(settings.AUDIENCE_TIMEOUT_MS):
+        return _count(site, rule, 1)
 
 
-def estimate(site: Site, rule: Rule, *, name: str = "") -> Reach:
-    """The reach of a rule now, from some of the people. RuleError, TooLong."""
-    limit = max(settings.AUDIENCE_TIMEOUT_MS // 3, 1)
-    found: Reach | None = None
+def in_time(
+    measure: Callable[[int], Found],
+    size: Callable[[Found], int],
+    name: str = "",
+    milliseconds: int | None = None,
+) -> Found:
+    """What `measure` finds of one person in so many: of all if that is done in time, else of fewer.
+
+    `size`: of what was found, as scaled to everybody. TooLong, Ended.
+    """
+    limit = milliseconds or settings.AUDIENCE_TIMEOUT_MS
+    try:
+        with at_most(limit, name):
+            return measure(1)
+    except TooLong:
+        return estimated(measure, size, name, max(limit // 3, 1))
+
+
+def estimated(
+    measure: Callable[[int], Found], size: Callable[[Found], int], name: str, milliseconds: int
+) -> Found:
+    """The same of some of the people, as many as there is time for. TooLong, Ended."""
+    found: Found | None = None
     for share in SHARES:
         try:
-            found = _count(site, rule, limit, name, share)
-        except Ended:
-            raise
+            with at_most(milliseconds, name):
+                found = measure(share)
         except TooLong:
             break
-        if found.people >= ENOUGH * share:
+        if size(found) >= ENOUGH * share:
             break
-    return found or _count(site, rule, limit, name, LAST_SHARE)
+    if found is not None:
+        return found
+    with at_most(milliseconds, name):
+        return measure(LAST_SHARE)
 
 
-def _count(site: Site, rule: Rule, limit: int, name: str, share: int = 1) -> Reach:
-    devices = matching(site, rule, below=below(share))
+def _count(site: Site, rule: Rule, share: int) -> Reach:
     began = monotonic()
-    with at_most(limit, name):
-        reach = _reach(devices)
+    reach = _reach(matching(site, rule, ids=sample(share)))
     return replace(scaled(reach, share), took=monotonic() - began)
 
 
@@ -153,9 +173,9 @@ def _channels() -> list[str]:
     return list(Subscription.Channel.values)
 
 
-def below(share: int) -> UUID | None:
-    """The id below which one person in so many is; None for everybody."""
-    return UUID(int=2**128 // share) if share > 1 else None
+def sample(share: int) -> Ids | None:
+    """The ids among which one person in so many is; None for everybody."""
+    return (UUID(int=0), UUID(int=2**128 // share)) if share > 1 else None
 
 
 def scaled(reach: Reach, share: int) -> Reach:

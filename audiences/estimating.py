@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
@@ -12,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Site
 from audiences import compiling, counting, references
 from audiences.catalogue import Scope
+from audiences.counting import Ids
 from audiences.rules import Group, Match, Rule
 from subscribers.models import Subscription
 
@@ -39,9 +39,9 @@ def alone(site: Site, rule: Rule, *, name: str = "") -> Alone:
         return Alone({}, about=False)
     with counting.at_most(settings.AUDIENCE_TIMEOUT_MS, name):
         share = _share(site)
-        scope = Scope(site, timezone.now(), below=counting.below(share))
+        scope = Scope(site, timezone.now(), ids=counting.sample(share))
         # An empty Q, which holds for everybody, is no filter.
-        found = _active(site, scope.below).aggregate(
+        found = _active(site, scope.ids).aggregate(
             **{
                 f"place_{at}": Count(
                     "pk", filter=compiling.compile(Rule(Group(Match.ALL, (leaf,))), scope) or None
@@ -62,10 +62,10 @@ def _share(site: Site) -> int:
     """One person in how many is asked."""
     if _active(site)[: ALL_ASKED + 1].count() <= ALL_ASKED:
         return 1
-    size = _active(site, counting.below(PROBE)).count() * PROBE
+    size = _active(site, counting.sample(PROBE)).count() * PROBE
     return max(size // ALL_ASKED, 2)
 
 
-def _active(site: Site, below: UUID | None = None) -> QuerySet[Subscription]:
+def _active(site: Site, ids: Ids | None = None) -> QuerySet[Subscription]:
     devices = Subscription.objects.filter(site=site).active()
-    return devices if below is None else devices.filter(subscriber_id__lt=below)
+    return Scope(site, timezone.now(), ids=ids).among(devices)

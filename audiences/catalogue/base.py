@@ -33,8 +33,8 @@ class Scope:
     site: Site
     now: datetime
     only: QuerySet[Any, Any] | tuple[UUID, ...] | None = None
-    # The same for those whose id is less than this: a sample (audiences.counting).
-    below: UUID | None = None
+    # The same for those whose ids are from the first to before the second: a sample.
+    ids: tuple[UUID, UUID | None] | None = None
 
     @cached_property
     def today(self) -> date:
@@ -51,8 +51,10 @@ class Scope:
 
     def among(self, rows: Rows) -> Rows:
         """Rows with a `subscriber_id`, of these people only."""
-        if self.below is not None:
-            rows = rows.filter(subscriber_id__lt=self.below)
+        if self.ids is not None:
+            first, end = self.ids
+            rows = rows.filter(subscriber_id__gte=first)
+            rows = rows if end is None else rows.filter(subscriber_id__lt=end)
         return rows if self.only is None else rows.filter(subscriber_id__in=self.only)
 
 
