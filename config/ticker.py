@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from rq.registry import clean_registries
 
 from accounts.session_store import SessionStore
-from audiences import lists
+from audiences import lists, sizes
 from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
 from subscribers import partitions
 
@@ -65,6 +65,7 @@ class Ticker:
         if self.number % SWEEP_EVERY == 0:
             attempt(sweep)
             attempt(lambda: watching.watch(now, self.told))
+            attempt(lambda: sizes.keep_next(now))
             self.swept_at = now
         if self.minute != (minute := now.replace(second=0, microsecond=0)):
             attempt(lambda: watching.keep_minutes(now))
@@ -104,6 +105,7 @@ def sweep() -> None:
     if cache.add(PURGED_KEY, value=True, timeout=PURGE_EVERY):
         SessionStore.clear_expired()
         partitions.keep(timezone.now())
+        sizes.drop_old(timezone.now())
         lists.forget_problems(timezone.now())
 
 
