@@ -12,6 +12,7 @@ LABELS = {
     "audience.changed": gettext_lazy("Changed an audience"),
     "audience.created": gettext_lazy("Created an audience"),
     "audience.deleted": gettext_lazy("Deleted an audience"),
+    "audience.exported": gettext_lazy("Exported an audience's people"),
     "campaign.cancelled": gettext_lazy("Cancelled a campaign"),
     "campaign.created": gettext_lazy("Created a campaign"),
     "campaign.deleted": gettext_lazy("Deleted a campaign"),

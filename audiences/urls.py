@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from audiences.views import attributes, edit, listing, lists, previews, ready, suggestions
+from audiences.views import attributes, edit, listing, lists, people, previews, ready, suggestions
 
 app_name = "audiences"
 
@@ -31,6 +31,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{UPLOAD}/report.csv", lists.report, name="list_report"),
     path(f"{SITE}/preview/count/", previews.count, name="preview_count"),
     path(f"{SITE}/preview/alone/", previews.alone, name="preview_alone"),
+    path(f"{SITE}/preview/sample/", previews.sample, name="preview_sample"),
+    path(f"{SITE}/preview/overlap/", previews.compare, name="preview_overlap"),
+    path(f"{SITE}/preview/explain/", previews.explain, name="preview_explain"),
+    path(f"{SITE}/<uuid:audience_id>/sizes/", people.size, name="sizes"),
+    path(f"{SITE}/<uuid:audience_id>/export/", people.export, name="export"),
+    path(f"{SITE}/of/<uuid:subscriber_id>/", people.of_person, name="of_person"),
     path(f"{SITE}/new/", edit.new, name="new"),
     path(f"{SITE}/builder/", edit.builder, name="builder"),
     path(f"{SITE}/<uuid:audience_id>/", edit.edit, name="edit"),

@@ -24,9 +24,14 @@ def guarded(text: str) -> str:
 
 def lines(people: QuerySet[Subscriber]) -> Iterator[str]:
     """A line of names, then one line for each person, newest first. Memory stays flat."""
-    yield _line(COLUMNS)
     ordered = people.order_by("-created_at", "id").prefetch_related("subscriptions")
-    for person in ordered.iterator(chunk_size=CHUNK):
+    return lines_of(ordered.iterator(chunk_size=CHUNK))
+
+
+def lines_of(people: Iterable[Subscriber]) -> Iterator[str]:
+    """The same of people in the order in which they come. Load their `subscriptions` with them."""
+    yield _line(COLUMNS)
+    for person in people:
         yield _line(_cells(person))
 
 

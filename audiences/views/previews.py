@@ -12,8 +12,11 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,10 +26,29 @@ from django.views.decorators.http import require_POST
 from accounts.access import SiteRequest, member
 from accounts.json_bodies import MAX_BODY
 from accounts.models import Role
-from audiences import bounded, counting, estimating, rules
+from audiences import (
+    bounded,
+    counting,
+    countries,
+    estimating,
+    explaining,
+    references,
+    rules,
+    sampling,
+)
 from audiences.counting import Ended, Reach, TooLong
-from audiences.rules import RuleError
+from audiences.explaining import Explanation
+from audiences.models import Audience
+from audiences.overlap import Overlap, overlap
+from audiences.rules import Rule, RuleError
+from subscribers import people
+from subscribers.models import Subscriber, Subscription
 
+SAMPLE = 20
+# Another audience is chosen from so many.
+MOST_OTHERS = 500
+# A search for a person shows so many.
+MOST_PEOPLE = 8
 KIND_LABELS = {"android": "Android", "windows": "Windows", "ios": "iOS", "macos": "macOS Safari"}
 
 
@@ -36,6 +58,7 @@ class Asked:
     def __init__(self, request: SiteRequest, panel: str) -> None:
         fields = _fields(request)
         self.rule = rules.parse(fields.get("rule"))
+        references.check(self.rule, request.site)
         self.fields = {key: value for key, value in fields.items() if isinstance(value, str)}
         whose = f"{request.user.pk} {request.site.pk} {panel} {self.fields.get('page', '')}"
         digest = hashlib.sha256(whose.encode(errors="replace")).hexdigest()
@@ -46,6 +69,7 @@ class Asked:
         return self.fields.get(name, "")
 
 
+State = Subscription.State
 View = Callable[[SiteRequest, Asked], HttpResponseBase]
 
 
@@ -72,7 +96,7 @@ def preview(panel: str) -> Callable[[View], Callable[..., HttpResponseBase]]:
 
 
 def refused(request: SiteRequest, error: RuleError) -> HttpResponse:
-    """400 with the place and the sentence; for our own page a note, which it shows only with 200."""
+    """400 with the place and the sentence. Our own pages get a note, and show it only with 200."""
     if "HX-Request" in request.headers:
         return render(request, "audiences/preview_refused.html", {"error": error})
     return JsonResponse({"error": error.sentence, "path": error.path}, status=400)
@@ -81,20 +105,23 @@ def refused(request: SiteRequest, error: RuleError) -> HttpResponse:
 @preview("count")
 def count(request: SiteRequest, asked: Asked) -> HttpResponse:
     """The panel "Matches now"."""
+    reach: Reach | None
     try:
         reach = counting.count(request.site, asked.rule, name=asked.name)
-    except TooLong as error:
-        if isinstance(error, Ended):
-            raise
+    except TooLong:
         reach = None
-    context = {
-        "rule": asked.rule,
+    return render(request, "audiences/preview_count.html", figures(asked.rule, reach))
+
+
+def figures(rule: Rule, reach: Reach | None) -> dict[str, Any]:
+    """What the panel "Matches now" shows, also where a page has counted by itself."""
+    return {
+        "rule": rule,
         "reach": reach,
         "kinds": [] if reach is None else _kinds(reach),
         "limit": settings.AUDIENCE_TIMEOUT_MS / 1000,
         "now": timezone.now(),
     }
-    return render(request, "audiences/preview_count.html", context)
 
 
 @preview("alone")
@@ -102,13 +129,97 @@ def alone(request: SiteRequest, asked: Asked) -> JsonResponse:
     """{path: {"devices": n, "about": bool}}; {} when counting them takes too long."""
     try:
         found = estimating.alone(request.site, asked.rule, name=asked.name)
-    except Ended:
-        raise
     except TooLong:
         return JsonResponse({})
     return JsonResponse(
         {path: {"devices": n, "about": found.about} for path, n in found.devices.items()}
     )
+
+
+@preview("sample")
+def sample(request: SiteRequest, asked: Asked) -> HttpResponse:
+    """Some of the people, at random, each with why."""
+    ids, cut_short = sampling.at_random(request.site, asked.rule, SAMPLE, name=asked.name)
+    found = {
+        person.pk: person
+        for person in Subscriber.objects.filter(pk__in=ids).prefetch_related("subscriptions")
+    }
+    # Erased a moment ago, somebody may be missing.
+    chosen = [found[pk] for pk in ids if pk in found]
+    chosen.sort(key=lambda person: person.last_seen_at, reverse=True)
+    explained = explaining.explain_all(request.site, asked.rule, chosen)
+    context = {
+        "rows": [
+            (person, _place(person), explaining.telling(why))
+            for person, why in zip(chosen, explained, strict=True)
+        ],
+        "cut_short": cut_short,
+        "more": len(chosen) >= SAMPLE,
+    }
+    return render(request, "audiences/preview_sample.html", context)
+
+
+def _place(person: Subscriber) -> str:
+    """Where somebody is: what the site said, else the country of the device seen last."""
+    for name in ("city", "country"):
+        if isinstance(said := person.attributes.get(name), str) and said:
+            return said
+    devices = sorted(person.subscriptions.all(), key=lambda device: device.last_seen_at)
+    code = countries.country_of(devices[-1].time_zone) if devices else ""
+    return countries.label(code) if code else ""
+
+
+@preview("overlap")
+def compare(request: SiteRequest, asked: Asked) -> HttpResponse:
+    """The panel that compares with another audience, which the field `other` names."""
+    named = Audience.objects.filter(site=request.site).exclude(name="")
+    edited, chosen = _uuid(asked.field("page")), _uuid(asked.field("other"))
+    named = (named.exclude(pk=edited) if edited else named).order_by(Lower("name"))
+    other = named.filter(pk=chosen).first() if chosen else None
+    found: Overlap | None = None
+    refusal = ""
+    if other is not None:
+        try:
+            theirs = rules.parse(other.rule)
+            found = overlap(request.site, asked.rule, theirs, name=asked.name)
+        except TooLong:
+            refusal = _("Comparing them takes too long just now.")
+    context = {
+        "others": list(named[:MOST_OTHERS]),
+        "other": other,
+        "found": found,
+        "refusal": refusal,
+    }
+    return render(request, "audiences/preview_overlap.html", context)
+
+
+@preview("explain")
+def explain(request: SiteRequest, asked: Asked) -> HttpResponse:
+    """The panel that says of one person (field `person`) each condition; or finds one (`q`)."""
+    pk = _uuid(asked.field("person") or _from_address(request))
+    person = Subscriber.objects.filter(site=request.site, pk=pk).first() if pk else None
+    why: Explanation | None = None
+    if person is not None:
+        why = explaining.explain(request.site, asked.rule, person)
+    q = " ".join(asked.field("q").replace("\x00", "").split())[: people.MAX_QUERY]
+    found: list[Subscriber] = []
+    if q and person is None:
+        found = people.page(people.search(request.site, text=q), None, size=MOST_PEOPLE).people
+    context = {"why": why, "q": q, "found": found, "asked_for": pk, "active": State.ACTIVE}
+    return render(request, "audiences/preview_explain.html", context)
+
+
+def _from_address(request: SiteRequest) -> str:
+    """The person in the address of the page that asks: a link from a person's page has one."""
+    query = urlsplit(request.headers.get("HX-Current-URL", "")).query
+    return parse_qs(query).get("person", [""])[0]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _kinds(reach: Reach) -> list[tuple[str, int]]:
