@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -283,29 +283,3 @@ FIELDS: Mapping[str, About] = {
     "list": About(_lists),
     "audience": About(_audiences),
 }
-
-
-# For the one step that shows all at once.
-
-
-def suggest(site: Site) -> dict[str, list[Suggestion]]:
-    """For the fields of the first rules, the most frequent values among active devices."""
-    newest = _newest_devices(site)[:LOOKED_AT]
-    tags = (
-        Subscription.objects.filter(pk__in=newest.values("pk"))
-        .annotate(value=Func(F("subscriber__tags"), function="unnest"))
-        .values("value")
-        .annotate(devices=Count("pk"))
-        .order_by("-devices", "value")
-        .values_list("value", "devices")[:MOST]
-    )
-    return {
-        "tag": _plain(list(tags)),
-        "language": values(site, "language"),
-        "browser": values(site, "browser"),
-    }
-
-
-def looks_at_all(site: Site) -> bool:
-    """Whether the figures cover every active device, or only the newest LOOKED_AT."""
-    return covers_all(site, "browser")

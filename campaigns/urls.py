@@ -13,6 +13,7 @@ from campaigns.views import (
     restoring,
     revising,
     testing,
+    whom,
 )
 
 app_name = "campaigns"
@@ -39,8 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(f"{SITE}/campaigns/new/", compose.new, name="new"),
     path(f"{ONE}/message/", compose.message, name="message"),
-    path(f"{ONE}/audience/", compose.audience, name="audience"),
-    path(f"{ONE}/audience/count/", compose.audience_count, name="audience_count"),
+    path(f"{ONE}/audience/", whom.audience, name="audience"),
     path(f"{ONE}/schedule/", compose.schedule, name="schedule"),
     path(f"{ONE}/schedule/note/", compose.schedule_note, name="schedule_note"),
     path(f"{ONE}/review/", compose.review, name="review"),

@@ -15,6 +15,7 @@ def act(draft: Draft, asked: str) -> None:
 
     "draw" only draws the form anew: a subject or an operator was changed.
     """
+    draft.everyone = False
     verb, *words = asked.split(" ")
     item = draft.find(words[0]) if words else None
     if verb == "leave":

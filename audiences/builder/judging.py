@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences import references, rules
 from audiences.builder import inputs, subjects
-from audiences.builder.tree import Draft, Item, as_json
+from audiences.builder.tree import PICKS, Draft, Item, as_json
 from audiences.models import Audience
 from audiences.rules import EVERYONE, Rule, RuleError
 
@@ -27,6 +27,8 @@ class Problem:
     @property
     def target(self) -> str:
         """The id of what a link leads to."""
+        if self.item in PICKS:
+            return f"id_{self.item}"
         return f"{self.item}-{self.input}" if self.input else f"{self.item}-add"
 
 
@@ -46,6 +48,8 @@ class Judgement:
 
 def judge(draft: Draft, site: Site, *, saving: Audience | None = None) -> Judgement:
     """`saving`: the audience that is to have this rule."""
+    if draft.everyone:
+        return Judgement()
     problems = [problem for item in draft.walk() for problem in _of_item(draft, item)]
     amiss = {problem.item for problem in problems}
     fine = {item.id for item in draft.walk() if not item.group and item.id not in amiss}
@@ -84,6 +88,8 @@ def locate(draft: Draft, places: Mapping[str, str], error: RuleError) -> Problem
     path = error.path
     while path and path not in places:
         path = path.rpartition(".")[0]
+    if places.get(path) in PICKS:
+        return Problem(places[path], "", error.sentence)
     item = draft.find(places.get(path, "")) or draft.panels[0]
     rest = error.path[len(path) :].strip(".").split(".")
     if item.group:

@@ -55,6 +55,19 @@ PROPERTY_WORDS = {
 }
 # Words after an input.
 UNITS = {"days": gettext_lazy("days"), "count": gettext_lazy("times")}
+# Of ticks: what none means, and what to say where there is nothing to tick.
+NOTHING = {
+    "ids": gettext_lazy("Choose lists"),
+    "campaigns": gettext_lazy("any campaign"),
+    "send": gettext_lazy("everybody who matches below"),
+    "leave": gettext_lazy("nobody"),
+}
+WITHOUT = {
+    "ids": gettext_lazy("There is no list yet. Upload one first."),
+    "campaigns": gettext_lazy("There is no campaign yet."),
+    "send": gettext_lazy("There is no named audience yet."),
+    "leave": gettext_lazy("There is no named audience yet."),
+}
 WINDOWS = (
     ("", gettext_lazy("ever")),
     ("days", gettext_lazy("in the last … days")),
@@ -91,6 +104,14 @@ class Input:
     row: int = 0
     # A change of it changes which inputs there are.
     draws: str = ""
+
+    @property
+    def nothing(self) -> str:
+        return str(NOTHING.get(self.kind, ""))
+
+    @property
+    def without(self) -> str:
+        return str(WITHOUT.get(self.kind, ""))
 
     @property
     def others(self) -> list[str]:
@@ -188,7 +209,7 @@ class _Showing:
             for problem in (judgement.problems if checked else ())
         }
         self.number = 0
-        self.labels: dict[str, str] = {}
+        self.labels = {"send": _("Send to"), "leave": _("Leave out")}
 
     def all(self) -> Shown:
         panels = [
@@ -196,8 +217,8 @@ class _Showing:
             for at, panel in enumerate(self.draft.panels)
         ]
         errors = [
-            (self.labels.get(item, ""), f"{item}-{name}" if name else f"{item}-add", sentence)
-            for (item, name), sentence in self.wrong.items()
+            (self.labels.get(problem.item, ""), problem.target, problem.sentence)
+            for problem in (self.judgement.problems if self.wrong else ())
         ]
         sentence = sentences.sentence_html(self.judgement.rule, self.site)
         return Shown(panels, self.judgement, sentence, self.draft.focus, errors)
@@ -346,6 +367,16 @@ class _Showing:
     @cached_property
     def _choices(self) -> dict[str, tuple[Choice, ...]]:
         return {}
+
+
+def picks(draft: Draft, site: Site) -> list[Input]:
+    """Whole audiences to send to, and to leave out: ticks of a form that asks for them apart."""
+    choices = tuple(_audiences(site))
+    labels = {"send": _("Send to"), "leave": _("Leave out")}
+    return [
+        Input(f"id_{key}", key, key, label, choices=choices, chosen=tuple(getattr(draft, key)))
+        for key, label in labels.items()
+    ]
 
 
 def _nothing(_site: Site) -> Iterable[Choice]:

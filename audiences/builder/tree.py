@@ -21,6 +21,7 @@ from audiences.rules import Condition, Group, Match, Node, Reference, Rule
 from audiences.sentences import is_none
 
 ROOT = "n0"
+PICKS = ("send", "leave")
 # The outermost panel may be wrapped once more in the rule: together within rules.DEEPEST.
 DEEPEST = 7
 # What a form may bring, to be refused with a sentence: no more than that is even read.
@@ -56,6 +57,11 @@ class Item:
 @dataclass
 class Draft:
     panels: list[Item] = field(default_factory=lambda: [Item(ROOT, group=True)])
+    # Whole audiences by id, of a form that asks for them apart: to send to any, and to leave out.
+    send: list[str] = field(default_factory=list)
+    leave: list[str] = field(default_factory=list)
+    # Everybody is meant, whatever conditions the form still has.
+    everyone: bool = False
     # The id of what a person goes on with after an action.
     focus: str = ""
 
@@ -80,13 +86,14 @@ class Draft:
 
     @property
     def empty(self) -> bool:
-        """Without any condition, finished or not."""
-        return all(item.group for item in self.walk()) and len(list(self.walk())) == 1
+        """Without anything that a person chose, finished or not."""
+        return not (self.send or self.leave or self.panels[0].items or self.panels[1:])
 
 
 def read(data: QueryDict) -> Draft:
     """The draft that a form sends. Whatever it says, the tree is well-formed."""
-    draft = Draft()
+    draft = Draft(everyone=data.get("who") == "everyone")
+    draft.send, draft.leave = ([id_ for id_ in data.getlist(key) if id_][:50] for key in PICKS)
     items, depths = {ROOT: draft.panels[0]}, {ROOT: 1}
     draft.panels[0].match = _match(data, ROOT)
     typed = _typed_by_node(data)
@@ -128,17 +135,22 @@ def _typed_by_node(data: QueryDict) -> dict[str, Typed]:
     return found
 
 
-def of_rule(rule: Rule) -> Draft:
-    """The draft that shows a rule."""
+def of_rule(rule: Rule, *, picks: bool = False) -> Draft:
+    """The draft that shows a rule; `picks`: with whole audiences apart, as far as it has them."""
     draft = Draft()
     main = draft.panels[0]
     root = rule.root
     if root.match is Match.NONE:
         root = Group(Match.ALL, (root,))
-    without = [node for node in root.nodes if is_none(node)] if root.match is Match.ALL else []
-    kept: tuple[Node, ...] = tuple(node for node in root.nodes if node not in without)
+    nodes = root.nodes
+    if picks and root.match is Match.ALL:
+        draft.send, nodes = _picked(nodes, Match.ANY)
+        draft.leave, nodes = _picked(nodes, Match.NONE)
+    without = [node for node in nodes if is_none(node)] if root.match is Match.ALL else []
+    kept = tuple(node for node in nodes if node not in without)
     main.match = root.match
-    if without and len(kept) == 1 and isinstance(kept[0], Group) and kept[0].match is Match.ANY:
+    apart = without or draft.send or draft.leave
+    if apart and len(kept) == 1 and isinstance(kept[0], Group) and kept[0].match is Match.ANY:
         main.match, kept = Match.ANY, kept[0].nodes
     for node in kept:
         _add(draft, main, node)
@@ -152,6 +164,18 @@ def of_rule(rule: Rule) -> Draft:
         for node in nodes:
             _add(draft, panel, node)
     return draft
+
+
+def _picked(nodes: tuple[Node, ...], match: Match) -> tuple[list[str], tuple[Node, ...]]:
+    """The ids of the first node that is audiences alone, and the other nodes."""
+    for node in nodes:
+        group = node.nodes if isinstance(node, Group) and node.match is match else ()
+        if match is Match.ANY and isinstance(node, Reference):
+            group = (node,)
+        ids = [str(one.audience) for one in group if isinstance(one, Reference)]
+        if ids and len(ids) == len(group):
+            return ids, tuple(other for other in nodes if other is not node)
+    return [], nodes
 
 
 def _add(draft: Draft, group: Item, node: Node) -> None:
@@ -174,50 +198,61 @@ def as_json(draft: Draft, *, only: set[str] | None = None) -> tuple[dict[str, An
 
     `only`: with these conditions alone, and without groups that are empty then.
     """
-    places: dict[str, str] = {}
-    main, *out = draft.panels
-    left_out = [panel for panel in out if _wanted(panel, only)]
-    rule: dict[str, Any] = {"version": 2}
-    if not left_out:
-        path = main.match.value
-        rule[path] = _nodes(main, path, places, only)
-        if not rule[path] and main.match is not Match.ALL:
-            rule = {"version": 2, "all": []}
-        return rule, places
-    if main.match is Match.ALL or not _wanted(main, only):
-        nodes = _nodes(main, "all", places, only) if main.items else []
-    else:
-        path = f"all.0.{main.match.value}"
-        nodes = [{main.match.value: _nodes(main, path, places, only)}]
-    for panel in left_out:
-        path = f"all.{len(nodes)}.none"
-        places[path] = panel.id
-        if panel.match is Match.ALL and len(panel.items) > 1:
-            nodes.append({"none": [{"all": _nodes(panel, f"{path}.0.all", places, only)}]})
-        else:
-            nodes.append({"none": _nodes(panel, path, places, only)})
-    return rule | {"all": nodes}, places
+    return _Writing(only).rule(draft)
 
 
-def _wanted(item: Item, only: set[str] | None) -> bool:
-    if only is None:
-        return True
-    return any(one.id in only for one in item.walk())
+class _Writing:
+    def __init__(self, only: set[str] | None) -> None:
+        self.only = only
+        self.places: dict[str, str] = {}
 
+    def rule(self, draft: Draft) -> tuple[dict[str, Any], dict[str, str]]:
+        main, *out = [panel for panel in draft.panels if panel.id == ROOT or self.wanted(panel)]
+        rule: dict[str, Any] = {"version": 2, "all": []}
+        if draft.everyone:
+            return rule, self.places
+        if not out and not draft.send and not draft.leave and main.match is not Match.ALL:
+            nodes = self.nodes(main, main.match.value, [])
+            return ({"version": 2, main.match.value: nodes} if nodes else rule), self.places
+        nodes = rule["all"]
+        self.pick("send", draft.send, nodes)
+        if main.match is Match.ALL:
+            self.nodes(main, "all", nodes)
+        elif self.wanted(main) and main.items:
+            path = f"all.{len(nodes)}.{main.match.value}"
+            nodes.append({main.match.value: self.nodes(main, path, [])})
+        self.pick("leave", draft.leave, nodes)
+        for panel in out:
+            path = f"all.{len(nodes)}.none"
+            self.places[path] = panel.id
+            if panel.match is Match.ALL and len(panel.items) > 1:
+                nodes.append({"none": [{"all": self.nodes(panel, f"{path}.0.all", [])}]})
+            else:
+                nodes.append({"none": self.nodes(panel, path, [])})
+        return rule, self.places
 
-def _nodes(
-    group: Item, path: str, places: dict[str, str], only: set[str] | None
-) -> list[dict[str, Any]]:
-    places[path] = group.id
-    nodes: list[dict[str, Any]] = []
-    for item in group.items:
-        if not _wanted(item, only):
-            continue
-        here = f"{path}.{len(nodes)}"
-        places[here] = item.id
-        if item.group:
-            below = _nodes(item, f"{here}.{item.match.value}", places, only)
-            nodes.append({item.match.value: below})
-        else:
-            nodes.append(inputs.as_json(item))
-    return nodes
+    def pick(self, name: str, ids: list[str], nodes: list[Any]) -> None:
+        """Whole audiences, to send to any of them or to leave them out."""
+        if ids:
+            self.places[f"all.{len(nodes)}"] = name
+            match = "any" if name == "send" else "none"
+            picked = [{"audience": id_} for id_ in ids]
+            nodes.append(picked[0] if match == "any" and len(ids) == 1 else {match: picked})
+
+    def wanted(self, item: Item) -> bool:
+        return self.only is None or any(one.id in self.only for one in item.walk())
+
+    def nodes(self, group: Item, path: str, nodes: list[Any]) -> list[Any]:
+        """Append the group's nodes to those that are at the path already."""
+        self.places.setdefault(path, group.id)
+        for item in group.items:
+            if not self.wanted(item):
+                continue
+            here = f"{path}.{len(nodes)}"
+            self.places[here] = item.id
+            if item.group:
+                match = item.match.value
+                nodes.append({match: self.nodes(item, f"{here}.{match}", [])})
+            else:
+                nodes.append(inputs.as_json(item))
+        return nodes

@@ -54,7 +54,8 @@ def new(request: SiteRequest) -> HttpResponse:
 def builder(request: SiteRequest) -> HttpResponse:
     """The builder as it is after an action; with `live`, only what it says in words."""
     draft = building.read(request.POST)
-    building.act(draft, request.POST.get("do", ""))
+    if "do" in request.POST:
+        building.act(draft, request.POST["do"])
     checked = bool(request.POST.get("checked"))
     judgement = building.judge(draft, request.site, saving=_edited(request))
     name = "said" if request.POST.get("live") else "tree"

@@ -12,14 +12,11 @@ from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import SiteRequest, member, require
 from accounts.models import Role, Site
-from audiences import counting, rules, sentences, suggestions
-from audiences.catalogue import FIELDS
-from audiences.forms import RuleForm
-from audiences.rules import Group, Match, Rule
+from audiences import sentences
 from campaigns import drafting, payload, rates, scheduling, starting, tokens
 from campaigns.forms import MessageForm, ScheduleForm, wall_of
 from campaigns.models import Campaign, Run
@@ -170,59 +167,6 @@ def facts(standing: Standing) -> dict[str, Any]:
         "token": tokens.LENGTH,
         "limit": settings.PAYLOAD_LIMIT,
     }
-
-
-@member(Role.VIEWER)
-@require_http_methods(["GET", "POST"])
-def audience(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """Who gets it. The buttons that add and remove a line save nothing."""
-    campaign = campaign_of(request.site, campaign_id)
-    if request.method == "POST":
-        require(request.role, Role.MARKETER)
-    if elsewhere := started(request, campaign):
-        return elsewhere
-    standing = Standing(campaign)
-    form = RuleForm(standing.rule, request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            drafting.set_audience(campaign, form.rule().as_json())
-            return onward(request, campaign, Step.AUDIENCE)
-        except Refused as refusal:
-            form.who.add_error(None, refusal.sentence)
-    context = {"form": form, "suggested": suggested(request.site)} | whom(standing)
-    return page(request, standing, Step.AUDIENCE, context)
-
-
-def suggested(site: Site) -> dict[str, Any]:
-    """Values to pick from, by field; and whether their figures are of all devices."""
-    found = suggestions.suggest(site)
-    groups = [(FIELDS[key], values) for key, values in found.items()]
-    return {"groups": groups, "all": suggestions.looks_at_all(site), "of": suggestions.LOOKED_AT}
-
-
-def whom(standing: Standing) -> dict[str, Any]:
-    """The sentence of a rule, whom it holds for now, and each condition alone."""
-    site, rule = standing.campaign.site, standing.rule
-    return {
-        "sentence": sentences.sentence_html(rule, site),
-        "counted": standing,
-        "alone": [
-            counting.count(site, Rule(Group(Match.ALL, (node,)))).devices
-            for node in rule.root.nodes
-        ],
-    }
-
-
-@member(Role.VIEWER)
-@require_POST
-def audience_count(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """The sentence and the figures for conditions as they are being written; saves nothing."""
-    campaign = campaign_of(request.site, campaign_id)
-    form = RuleForm(rules.EVERYONE, request.POST)
-    context: dict[str, Any] = {"unfinished": True}
-    if form.is_valid():
-        context = whom(Standing(campaign, form.rule()))
-    return render(request, "campaigns/compose_audience_count.html", context)
 
 
 @member(Role.VIEWER)

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Role, Site
 from audiences import suggestions
 from audiences.models import Audience, AudienceSize, ListUpload, StaticList
-from audiences.suggestions import Suggestion
 from subscribers import partitions
 from subscribers.models import Cart, Event, EventName, Subscriber, Subscription, event_number
 from tests.factories import make_member, make_site, make_subscriber, make_subscription
@@ -189,30 +187,6 @@ def test_only_the_newest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not suggestions.covers_all(site, "browser")
     assert [value for value, *_ in found(site, "tag")] == ["a", "b", "c"]
     assert found(site, "browser") == [("Chrome", "Chrome", 2)]
-
-
-def test_all_at_once_for_the_first_rules(
-    django_assert_num_queries: DjangoAssertNumQueries,
-) -> None:
-    site = make_site()
-    ada = make_subscriber(site, tags=["vip", "sale"])
-    make_subscription(site, subscriber=ada, language="en-GB", browser="Chrome")
-    make_subscription(site, subscriber=ada, language="en", browser="Chrome")
-    make_subscription(
-        site, subscriber=make_subscriber(site, tags=["sale"]), language="nb", browser="Firefox"
-    )
-    make_subscription(site, language="", browser="", state=Subscription.State.GONE)
-    make_subscription(make_site(name="Another"), browser="Safari")
-
-    with django_assert_num_queries(3):  # one for each field
-        every = suggestions.suggest(site)
-
-    assert every == {
-        "tag": [Suggestion("sale", "sale", 3), Suggestion("vip", "vip", 2)],
-        "language": [Suggestion("en", "English", 2), Suggestion("nb", "Norwegian Bokmål", 1)],
-        "browser": [Suggestion("Chrome", "Chrome", 2), Suggestion("Firefox", "Firefox", 1)],
-    }
-    assert suggestions.looks_at_all(site)
 
 
 def signed_in(site: Site, role: Role) -> Client:

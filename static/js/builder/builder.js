@@ -66,8 +66,8 @@ const changed = () => {
 const fold = (item, open) => item.querySelector(".builder-words").setAttribute("aria-expanded", String(open));
 const foldAll = () => {
   for (const item of builder().querySelectorAll(".builder-item")) {
-    const unfinished = !item.querySelector(".builder-words em, .builder-words b");
-    if (!item.contains(document.activeElement)) fold(item, unfinished || !!item.querySelector(".is-invalid"));
+    const finished = item.querySelector(".builder-words").matches("[data-finished]") && !item.querySelector(".is-invalid");
+    if (!item.contains(document.activeElement)) fold(item, !finished);
   }
 };
 
@@ -122,6 +122,7 @@ form.addEventListener("change", (event) => {
   const names = [...ticks.querySelectorAll("input:checked + label")].map((label) => label.textContent);
   const summary = ticks.querySelector("[data-ticked]");
   summary.textContent = names.join(", ") || summary.dataset.ticked;
+  summary.closest("summary").setAttribute("aria-label", `${summary.dataset.label}: ${summary.textContent}`);
 });
 
 form.addEventListener("click", (event) => {
