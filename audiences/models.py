@@ -157,9 +157,20 @@ class ListMember(models.Model):
 
     list = models.ForeignKey(StaticList, on_delete=models.CASCADE, related_name="members")
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="+")
-    added = models.ForeignKey(ListUpload, on_delete=models.CASCADE, related_name="+")
+    # Uploads go with their list, as members do. An index and a check on each would be most of
+    # what a million rows cost.
+    added = models.ForeignKey(
+        ListUpload, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     # Null: still on it.
-    removed = models.ForeignKey(ListUpload, null=True, on_delete=models.CASCADE, related_name="+")
+    removed = models.ForeignKey(
+        ListUpload,
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
 
     class Meta:
         constraints = [

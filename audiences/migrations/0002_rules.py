@@ -119,12 +119,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='listmember',
             name='added',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='audiences.listupload'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='audiences.listupload'),
         ),
         migrations.AddField(
             model_name='listmember',
             name='removed',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='audiences.listupload'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='audiences.listupload'),
         ),
         migrations.AddField(
             model_name='staticlist',
