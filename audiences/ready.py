@@ -103,7 +103,7 @@ def _usual(site: Site) -> Iterator[Ready]:
     yield Ready(
         "cart",
         _("Left a cart behind"),
-        _("An hour without a change: a reminder now brings most of them back."),
+        _("Nothing changed in it for an hour. Remind them while they still want it."),
         _rule(
             {"field": "cart_open", "op": "is_true"},
             {"field": "cart_idle", "op": "at_least", "minutes": 60},
