@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmarks import devices, machine, watch
+from benchmarks.findings import Findings
 from benchmarks.stage import Stage, end, stage, wait_for
 from benchmarks.watch import Cost, Worker
 
@@ -39,20 +39,6 @@ SENDING_SECONDS = 5.0
 QUIET_SECONDS = 3.0
 STARTS = 3
 ENOUGH_CORES = 4
-
-
-@dataclass
-class Findings:
-    """Lines of figure, aim and verdict, printed as they come."""
-
-    failed: list[str] = field(default_factory=list)
-
-    def say(self, what: str, figure: str, aim: str = "", held: bool | None = None) -> None:
-        """`held`: None for what is only told."""
-        verdict = "" if held is None else "  yes" if held else "  NO"
-        print(f"{what:<38}{figure}{f'  (aim {aim})' if aim else ''}{verdict}", flush=True)
-        if held is False:
-            self.failed.append(what)
 
 
 def main() -> None:
@@ -85,7 +71,7 @@ def main() -> None:
         starts_and_pauses(found, large, findings)
         print(machine.described(), flush=True)
     # Ratios are held; seconds are the machine's.
-    print("Not within its aim: " + ", ".join(findings.failed) if findings.failed else "All held.")
+    findings.conclude()
 
 
 def planning_of(site: Site, count: int, findings: Findings) -> Run:
