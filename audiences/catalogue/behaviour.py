@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -21,6 +20,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Sum,
+    TextField,
     Value,
 )
 from django.db.models.fields import Field as Column
@@ -310,27 +310,31 @@ def cart_idle(op: str, args: Args, scope: Scope) -> Q:
 def cart_product(op: str, args: Args, scope: Scope) -> Q:
     if op == "none_of":
         return ~cart_product("any_of", args, scope)
-    return people(
-        carts(scope).filter(reduce(or_, (holds_product(op, value) for value in args["values"])))
-    )
-
-
-def holds_product(op: str, value: str) -> Q:
-    """An item whose product or name is the value, or contains it whatever the case."""
     if op == "any_of":
-        return Q(items__contains=[{"product": value}]) | Q(items__contains=[{"name": value}])
-    # A JSON text is a valid text of the path language; "q" takes the pattern literally.
-    text = f'like_regex {json.dumps(value)} flag "iq"'
-    path = f"$[*] ? (@.product {text} || @.name {text})"
-    return Q(
-        Func(
-            F("items"),
-            Value(path),
-            function="jsonb_path_exists",
-            template="%(function)s(%(expressions)s::jsonpath)",
-            output_field=BooleanField(),
-        )
+        held = (holds_product(value) for value in args["values"])
+        return people(carts(scope).filter(reduce(or_, held)))
+    return people(carts(scope).filter(holds_like(args["values"])))
+
+
+def holds_product(value: str) -> Q:
+    """An item whose product or name is the value."""
+    return Q(items__contains=[{"product": value}]) | Q(items__contains=[{"name": value}])
+
+
+WORDS = """$[*].keyvalue() ? (@.key == "product" || @.key == "name").value"""
+
+
+def holds_like(values: list[str]) -> Q:
+    """An item whose product or name contains any of the values, whatever the case."""
+    word: Func = Func(template="word #>> '{}'", output_field=TextField())
+    exists: Func = Func(
+        F("items"),
+        kinds.like_any(word, "contains", values),
+        template="EXISTS (SELECT FROM jsonb_path_query(%(expressions)s)",
+        arg_joiner=f", '{WORDS}', '{{}}', true) AS word WHERE ",
+        output_field=BooleanField(),
     )
+    return Q(exists)
 
 
 def says_cart_open(op: str, _args: Args, _names: Names) -> Clause:

@@ -8,11 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from audiences import rules
-from audiences.rules import RuleError
+from accounts.json_bodies import MAX_BODY
+from audiences import counting, rules, sentences
+from audiences.rules import MOST_NODES, RuleError
+from audiences.shapes import MOST_VALUES
+from subscribers import partitions
+from subscribers.models import Cart, Event, EventName
 from tests.campaigns.calling import caller
-from tests.factories import make_site
+from tests.factories import make_site, make_subscriber, make_subscription
 
 Json = dict[str, Any]
 CHEAP = 0.1  # seconds of our own processor
@@ -166,4 +171,114 @@ def test_the_api_answers_400(document: Any, path: str) -> None:
     call = caller(make_site())
     body = json.dumps({"name": "Hostile", "title": "t", "audience": document})
     answer = call("post", "", body)
-    assert answer.status_code == (413 if len(body) > 262_144 else 400), answer.content[:200]
+    if len(body) > MAX_BODY:
+        assert answer.status_code == 413
+        return
+    assert answer.status_code == 400, answer.content[:200]
+    if "NaN" not in body and "Infinity" not in body:
+        # Those are no JSON, and refused before they are a rule.
+        assert answer.json()["audience"][0].startswith(path)
+
+
+BODIES = {
+    "deep lists": "[" * 1_000 + "]" * 1_000,
+    "deep groups": '{"version": 2, "all": [' + '{"all": [' * 1_000 + "]}" * 1_001,
+    "very deep groups": '{"version": 2, "all": [' + '{"all": [' * 20_000 + "]}" * 20_001,
+    "1 MB of groups": '{"version": 2, "all": [' + '{"any": []},' * 87_000 + '{"any": []}]}',
+    "1 MB of digits": '{"version": ' + "9" * 1_000_000 + "}",
+    "250 KB of digits": '{"version": ' + "9" * 250_000 + "}",
+    "NaN": '{"version": NaN}',
+    "minus infinity": '{"version": 2, "all": [-Infinity]}',
+    "half": '{"version": 2, "all": [',
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rule", BODIES.values(), ids=BODIES)
+def test_hostile_bodies_are_refused_cheaply(rule: str) -> None:
+    call = caller(make_site())
+    body = f'{{"name": "Hostile", "title": "t", "audience": {rule}}}'
+    answer = call("post", "", body)
+    assert answer.status_code == (413 if len(body) > MAX_BODY else 400)
+    assert cost(lambda: call("post", "", body)) < CHEAP
+
+
+# What is allowed, however odd, is asked as data.
+
+ODD = (
+    SQL,
+    BOMB,
+    "%" * 200,
+    "_%\\" * 50,
+    "$[*] ? (@ == 1)",
+    "***=",
+    "(?i)",
+    '"',
+    "\\",
+    "%s %(a)s {}",
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ODD)
+def test_odd_texts_are_compared_as_they_are(text: str) -> None:
+    site = make_site()
+    person = make_subscriber(
+        site, attributes={"a": f"x{text}x", "same": text, "list": [text], text[:64]: "1"}
+    )
+    make_subscription(site, subscriber=person, browser="Firefox")
+    item = {"product": "1", "name": f"x{text}x"}
+    Cart.objects.create(site=site, subscriber=person, items=[item, {"product": text}])
+    name = EventName.objects.create(site=site, name=text[:64])
+    partitions.ensure(timezone.now().date().replace(day=1))
+    Event.objects.create(
+        name=name, subscriber=person, at=timezone.now(), number=1, properties={text[:64]: text}
+    )
+    where = {"property": text[:64], "op": "contains", "values": [text]}
+    hold: list[Json] = [
+        {"field": "attribute_text", "op": "contains", "name": "a", "values": [text]},
+        {"field": "attribute_text", "op": "starts_with", "name": "same", "values": [text]},
+        {"field": "attribute_text", "op": "any_of", "name": "same", "values": [text]},
+        {"field": "attribute_list", "op": "all_of", "name": "list", "values": [text]},
+        {"field": "attribute_text", "op": "is_set", "name": text[:64]},
+        {"field": "cart_product", "op": "contains", "values": [text]},
+        {"field": "cart_product", "op": "any_of", "values": [text]},
+        {"field": "event", "op": "at_least", "name": text[:64], "count": 1, "where": [where]},
+    ]
+    fail: list[Json] = [
+        {"field": "attribute_text", "op": "contains", "name": "same", "values": [f"y{text}"[:200]]},
+        {"field": "attribute_text", "op": "contains", "name": "a", "values": [f"y{text}"[:200]]},
+        {"field": "tag", "op": "any_of", "values": [text[:64]]},
+        {"field": "browser", "op": "any_of", "values": [text]},
+        {"field": "language", "op": "any_of", "values": [text]},
+        {"field": "country", "op": "any_of", "values": [text]},
+        {"field": "time_zone", "op": "any_of", "values": [text]},
+        {"field": "cart_product", "op": "contains", "values": [f"y{text}"[:200]]},
+    ]
+    for asked, whom in [(each, 1) for each in hold] + [(each, 0) for each in fail]:
+        document = {"version": 2, "all": [asked]}
+        assert counting.matching(site, rules.parse(document)).count() == whom, asked
+        assert sentences.sentence(document, site)
+
+
+def largest(field: str) -> Json:
+    """As many conditions with as many values as a body holds."""
+    args: Json = {"op": "contains", "values": [f"%{at:03}" for at in range(MOST_VALUES)]}
+    if field == "attribute_text":
+        args["name"] = "n"
+    elif field == "event":
+        args = {"op": "at_least", "count": 2, "name": "p", "where": [{"property": "p", **args}]}
+    elif field == "language":
+        args["op"] = "none_of"
+    return {"version": 2, "any": [{"field": field, **args} for _ in range(MOST_NODES)]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["attribute_text", "cart_product", "event", "language"])
+def test_the_largest_rule_can_be_asked(field: str) -> None:
+    site = make_site()
+    EventName.objects.create(site=site, name="purchase")
+    rule = rules.parse(largest(field))
+    assert counting.matching(site, rule).explain()
+    # Some 0.3 s; one comparison for each value took 5 to 10.
+    assert cost(lambda: str(counting.matching(site, rule).query)) < 2
