@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Site
+from audiences import explaining
 from audiences.catalogue import FIELDS
+from audiences.explaining import Explanation, Step
 from audiences.rules import parse
 from campaigns import planning, starting
 from campaigns.models import Delivery
-from subscribers.models import Event, EventName, Subscription, event_number
+from subscribers.models import Event, EventName, Subscriber, Subscription, event_number
 from tests.audiences import rule_strategies as strategies
 from tests.audiences.evaluator import holds
 from tests.audiences.populating import asked_of_sql, make_partitions, scope_of, store
@@ -167,3 +169,44 @@ def happen_to_all(name: EventName, population: Population) -> None:
         Event(name=name, subscriber_id=person.id, at=later, number=event_number())
         for person in population.people
     )
+
+
+@few
+@given(asked(rules=2))
+def test_explanations_agree(sites: tuple[Site, Site], asked: tuple[Population, list[Json]]) -> None:
+    population, documents = asked
+    site, other = sites
+    with undone():
+        ids = store(site, other, population)
+        people = list(Subscriber.objects.filter(site=site).order_by("pk"))
+        now = population.moment.now
+        for document in documents:
+            for found in explaining.explain_all(site, parse(document), people, now):
+                agrees(found, population, document, ids)
+
+
+def agrees(found: Explanation, population: Population, document: Json, ids: list[int]) -> None:
+    """The explanation of one person with what Python says of each of their devices."""
+    devices = dict(zip(ids, population.devices, strict=True))
+    mine = {pk for pk, device in devices.items() if device.person.id == found.person.pk}
+    matching = expected(population, document, ids) & mine
+    assert found.matches == bool(matching)
+    assert found.reachable == any(devices[pk].active for pk in matching)
+    if found.device is None:
+        assert not mine
+        return
+    assert found.root.holds == (found.device.pk in matching)
+    for step, node in steps(found.root, document):
+        alone = {"version": 2, "all": [node]}
+        whom = expected(population, alone, ids)
+        assert step.holds == (found.device.pk in whom), node
+        for seen in step.devices:
+            assert seen.holds == (seen.device.pk in whom), node
+
+
+def steps(step: Step, node: Json) -> Iterator[tuple[Step, Json]]:
+    """Each step below with the node of the rule that it explains; not within named audiences."""
+    match = next((one for one in ("all", "any", "none") if one in node), None)
+    for at, inner in enumerate(node[match] if match else ()):
+        yield step.steps[at], inner
+        yield from steps(step.steps[at], inner)
