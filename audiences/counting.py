@@ -27,7 +27,7 @@ from audiences.bounded import Ended, TooLong
 from audiences.catalogue import Scope
 from audiences.platforms import KINDS, Platforms, of_kind
 from audiences.rules import Rule
-from subscribers.models import Subscription
+from subscribers.models import Subscriber, Subscription
 
 __all__ = ["ACTIVE", "Ended", "Ids", "Reach", "TooLong", "count", "exact", "matching"]
 
@@ -35,8 +35,15 @@ __all__ = ["ACTIVE", "Ended", "Ids", "Reach", "TooLong", "count", "exact", "matc
 Ids = tuple[UUID, UUID | None]
 Found = TypeVar("Found")
 ACTIVE = Q(state=Subscription.State.ACTIVE)
-# Sets of a million ids stay in memory, where they are looked up and not sorted.
-PLANNED = {"work_mem": "256MB", "max_parallel_workers_per_gather": "0", "jit": "off"}
+PLANNED = {
+    # Sets of a million ids stay in memory, where they are looked up and not sorted.
+    "work_mem": "256MB",
+    # With little believed to be in memory, rows are read page by page and not in the order of an
+    # index: a year of purchases in 2 s instead of 9 s.
+    "effective_cache_size": "8MB",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
 # An estimate asks one person in so many; more of them when it found few and there is time.
 SHARES = (64, 16)
 LAST_SHARE = 1024
@@ -71,7 +78,16 @@ def matching(
     `ids`: only of people whose ids are among them.
     """
     scope = Scope(site, now or timezone.now(), ids=ids)
-    return scope.among(Subscription.objects.filter(compiling.compile(rule, scope), site=site))
+    return scope.among(of_site(site, compiling.compile(rule, scope)))
+
+
+def of_site(site: Site, asked: Q) -> QuerySet[Subscription]:
+    """The devices of a site for which this holds."""
+    devices = Subscription.objects.filter(asked, site=site)
+    if Subscriber._meta.db_table in devices.query.alias_map:
+        # The same people; but PostgreSQL need not read those of other sites to join them.
+        devices = devices.filter(subscriber__site=site)
+    return devices
 
 
 def count(site: Site, rule: Rule, *, name: str = "", milliseconds: int | None = None) -> Reach:

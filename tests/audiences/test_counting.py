@@ -27,6 +27,7 @@ from audiences.rules import Rule
 from subscribers.models import Subscription
 from tests.factories import make_site, make_subscriber, make_subscription
 
+OPERA = {"field": "browser", "op": "any_of", "values": ["Opera"]}
 DEVICES = [
     ("Android", "Chrome"),
     ("Android", "Firefox"),
@@ -110,10 +111,18 @@ def test_people_without_consent_match_on_a_device_that_matches() -> None:
     site = make_site()
     left = make_subscription(site, browser="Opera", state=Subscription.State.UNSUBSCRIBED)
     make_subscription(site, browser="Firefox", subscriber=left.subscriber)
-    opera = rule({"field": "browser", "op": "any_of", "values": ["Opera"]})
-    found = counting.count(site, opera)
+    found = counting.count(site, rule(OPERA))
     assert (found.people, found.devices, found.without_consent) == (0, 0, 1)
     assert counting.count(site, rules.EVERYONE).without_consent == 0
+
+
+@pytest.mark.django_db
+def test_people_are_joined_only_where_a_rule_asks_of_them() -> None:
+    site = make_site()
+    devices = str(counting.matching(site, rule(OPERA)).query)
+    assert "subscribers_subscriber" not in devices
+    people = str(counting.matching(site, rule(tagged("vip"))).query)
+    assert '"subscribers_subscriber"."site_id" = ' in people
 
 
 @pytest.mark.django_db
