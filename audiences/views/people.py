@@ -48,7 +48,12 @@ def size(request: SiteRequest, audience_id: UUID) -> HttpResponse:
             sizes.keep(audience, now)
     days = sizes.lately(audience, now)
     known = [(day, people) for day, people in days if people is not None]
-    context: dict[str, Any] = {"since": known[0][0] if known else None, "days": len(known)}
+    context: dict[str, Any] = {
+        "audience": audience,
+        "since": known[0][0] if known else None,
+        "days": len(known),
+        "may_export": request.role.includes(Role.ADMIN),
+    }
     if len(known) > 1:
         context |= {"chart": _chart(days), "finding": _finding(known)}
     return render(request, "audiences/preview_sizes.html", context)
@@ -112,7 +117,10 @@ def _people(request: SiteRequest, rule: Rule) -> Iterator[Subscriber]:
 def of_person(request: SiteRequest, subscriber_id: UUID) -> HttpResponse:
     """The named audiences that a person is in."""
     person = get_object_or_404(Subscriber, site=request.site, pk=subscriber_id)
-    context: dict[str, Any] = {"person": person, "most": explaining.MOST_AUDIENCES}
+    most = explaining.MOST_AUDIENCES
+    named = Audience.objects.filter(site=request.site).exclude(name="")
+    bounded = named[: most + 1].count() > most
+    context: dict[str, Any] = {"person": person, "most": most, "bounded": bounded}
     try:
         with counting.at_most(PATIENCE_MS):
             context["audiences"] = explaining.audiences_of(request.site, person)

@@ -227,7 +227,9 @@ def signed_in(site: Site) -> Client:
     return client
 
 
-def test_the_panel_of_a_person(site: Site, ann: Subscriber) -> None:
+def test_the_panel_of_a_person(
+    site: Site, ann: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = f"/sites/{site.pk}/audiences/of/{ann.pk}/"
     client = signed_in(site)
     assert "In none of the named" in client.get(address).content.decode()
@@ -235,6 +237,10 @@ def test_the_panel_of_a_person(site: Site, ann: Subscriber) -> None:
     page = client.get(address).content.decode()
     assert f"/audiences/{vips.pk}/?person={ann.pk}#explain" in page
     assert "Vips &amp; co" in page
+    assert "looked through" not in page
+    monkeypatch.setattr(explaining, "MOST_AUDIENCES", 1)
+    Audience.objects.create(site=site, name="Z", rule=Rule().as_json())
+    assert "Only the first 1 by name were looked through" in client.get(address).content.decode()
     person_page = client.get(f"/sites/{site.pk}/people/{ann.pk}/").content.decode()
     assert f'hx-get="{address}"' in person_page
     assert client.get(f"/sites/{site.pk}/audiences/of/{vips.pk}/").status_code == 404

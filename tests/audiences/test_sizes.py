@@ -135,6 +135,10 @@ def test_days_without_a_size_are_gaps() -> None:
     assert "2,000 on" in page
     assert "3 days are kept so far." in page
     assert AudienceSize.objects.count() == 4
+    export = f"/audiences/{audience.pk}/export/"
+    assert export not in page
+    address = f"/sites/{site.pk}/audiences/{audience.pk}/sizes/"
+    assert export in signed_in(site, Role.ADMIN).get(address).content.decode()
 
 
 def test_a_broken_rule_shows_no_size() -> None:
