@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -60,18 +62,20 @@ def offers(site: Site) -> list[Ready]:
 
 def find(site: Site, key: str) -> Ready | None:
     """The one with a key, if there is such a one on the site."""
-    return next((ready for ready in offers(site) if ready.key == key), None)
+    if not key:
+        return None
+    return next((one for one in chain(_usual(site), _languages(site)) if one.key == key), None)
 
 
 def missing(site: Site) -> list[Ready]:
     """Those that nobody has taken under their own name."""
     found = offers(site)
-    taken = {
-        name.lower()
-        for name in Audience.objects.filter(
-            site=site, name__in=[ready.name for ready in found]
-        ).values_list("name", flat=True)
-    }
+    named = Audience.objects.filter(site=site).annotate(lower=Lower("name"))
+    taken = set(
+        named.filter(lower__in=[ready.name.lower() for ready in found]).values_list(
+            "lower", flat=True
+        )
+    )
     return [ready for ready in found if ready.name.lower() not in taken]
 
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import AuditEvent, Site, User
 from audiences import references, rules, shapes
-from audiences.models import Audience
+from audiences.models import Audience, AudienceSize
 from audiences.rules import Rule, RuleError
 from audiences.uses import Uses, used_by
 
@@ -132,7 +132,9 @@ def update(
     current.revision += 1
     current.save(update_fields=["name", "rule", "revision", "updated_at"])
     if ruled:
-        _others_still_fit(current, site)
+        uses = used_by(current)
+        _still_fit(uses, site)
+        _count_again(current, uses, site)
     return current
 
 
@@ -212,13 +214,19 @@ def _outdated(current: Audience, site: Site) -> Outdated:
     return Outdated(sentence % {"who": change.by or _("Somebody"), "at": at})
 
 
-def _others_still_fit(audience: Audience, site: Site) -> None:
-    """Refuse a rule with which another, that names this one, could not be written out any more."""
-    uses = used_by(audience)
-    for use in (*uses.audiences, *uses.campaigns):
+def _still_fit(uses: Uses, site: Site) -> None:
+    """Refuse a rule with which one that names it could not be written out any more."""
+    for use in uses.all:
         other = Audience.objects.get(pk=use.audience)
         try:
             references.check(rules.parse(other.rule), site)
         except RuleError as error:
             sentence = _("“%(name)s” names this audience, and can't with this rule: %(why)s")
             raise RuleError("", sentence % {"name": use.name, "why": error.sentence}) from None
+
+
+def _count_again(audience: Audience, uses: Uses, site: Site) -> None:
+    """Forget today's sizes of it and of those that name it: the ticker counts what has none."""
+    changed = [audience.pk, *(use.audience for use in uses.audiences)]
+    today = localtime(timezone=site.zone).date()
+    AudienceSize.objects.filter(audience__in=changed, day=today).delete()

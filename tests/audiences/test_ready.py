@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Role, Site
-from audiences import counting, ready, rules, sentences
+from audiences import counting, ready, rules, saving, sentences
 from audiences.models import Audience
 from subscribers import events
 from subscribers.incoming_events import IncomingEvent
@@ -105,6 +105,13 @@ def test_one_click_makes_a_named_audience_and_it_is_offered_no_more(
     again = marketer.post(address(site), {"key": "lapsed"}, follow=True)
     assert "There is an audience" in again.text
     assert Audience.objects.count() == 1
+
+
+def test_what_has_the_name_in_another_case_is_offered_no_more(site: Site) -> None:
+    saving.create(site, "BUYERS", {"version": 2, "all": []}, by=None)
+    keys = [offer.key for offer in ready.missing(site)]
+    assert "buyers" not in keys
+    assert "everyone" in keys
 
 
 def test_a_card_counts_itself_and_keeps_the_figure_for_a_while(

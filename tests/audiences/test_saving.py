@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import AuditEvent, Role, Site
 from audiences import saving, uses
-from audiences.models import Audience
+from audiences.models import Audience, AudienceSize
 from audiences.rules import RuleError
 from campaigns import drafting, starting
 from campaigns.models import Campaign
@@ -147,6 +149,21 @@ def test_a_rule_that_others_could_not_bear_is_refused_and_names_them() -> None:
         saving.update(small, rule=many, by=None)
     small.refresh_from_db()
     assert small.rule == VIP
+
+
+def test_a_new_rule_is_counted_again_with_those_that_name_it() -> None:
+    site = make_site(time_zone="Pacific/Auckland")
+    today = timezone.now().astimezone(site.zone).date()
+    buyers = named(site, "Buyers")
+    several = [buyers, named(site, "Big buyers", naming(buyers)), named(site, "Others")]
+    for audience in several:
+        for day in (today, today - timedelta(days=1)):
+            AudienceSize.objects.create(audience=audience, day=day, people=1, devices=1)
+    saving.update(buyers, name="Customers", by=None)
+    assert AudienceSize.objects.count() == 6
+    saving.update(buyers, rule=EVERYONE, by=None)
+    assert [one.sizes.filter(day=today).count() for one in several] == [0, 0, 1]
+    assert [one.sizes.count() for one in several] == [1, 1, 2]
 
 
 def test_deleting_says_so_in_the_audit_log_and_twice_is_once() -> None:
