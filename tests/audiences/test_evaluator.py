@@ -30,7 +30,7 @@ from tests.factories import make_campaign, make_site
 
 # Each example rolls back what it wrote: the sites and the partitions are made once.
 examples = settings(
-    max_examples=60,
+    max_examples=40,
     # Not shrunk, which would take minutes: what differs is named.
     phases=[Phase.generate],
     suppress_health_check=[

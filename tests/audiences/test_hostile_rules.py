@@ -8,16 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.json_bodies import MAX_BODY
+from accounts.models import Role
 from audiences import counting, rules, sentences
+from audiences.api_shapes import RuleParser
+from audiences.models import Audience
 from audiences.rules import MOST_NODES, RuleError
 from audiences.shapes import MOST_VALUES
 from subscribers import partitions
 from subscribers.models import Cart, Event, EventName
+from tests.audiences.test_api import caller as audiences_caller
 from tests.campaigns.calling import caller
-from tests.factories import make_site, make_subscriber, make_subscription
+from tests.factories import make_member, make_site, make_subscriber, make_subscription
 
 Json = dict[str, Any]
 CHEAP = 0.1  # seconds of our own processor
@@ -178,6 +184,67 @@ def test_the_api_answers_400(document: Any, path: str) -> None:
     if "NaN" not in body and "Infinity" not in body:
         # Those are no JSON, and refused before they are a rule.
         assert answer.json()["audience"][0].startswith(path)
+
+
+def wrong_answers(ask: Callable[[Any], Any], most: int) -> Json:
+    """Which of the refused rules are answered otherwise than by a 400 that names the place."""
+    wrong = {}
+    for name, (document, path) in REFUSED.items():
+        answer = ask(document)
+        if len(json.dumps(document)) > most:
+            fine = answer.status_code == 413
+        else:
+            found = answer.json() if answer.status_code == 400 else {}
+            place = found["rule"][0] if "rule" in found else {}
+            # NaN is no JSON, and refused before it is a rule.
+            fine = place.get("path") == path or name in ("NaN", "infinity") and "detail" in found
+        if not fine:
+            wrong[name] = answer.content[:200]
+    return wrong
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["", "preview/", "explain/"])
+def test_the_api_of_audiences_answers_400(address: str) -> None:
+    site = make_site()
+    call = audiences_caller(site)
+    more = {"name": "Hostile"} if address == "" else {}
+    if address == "explain/":
+        more = {"subscriber": str(make_subscriber(site).pk)}
+    assert (
+        wrong_answers(
+            lambda document: call("post", address, json.dumps({**more, "rule": document})),
+            RuleParser.most,
+        )
+        == {}
+    )
+    assert not Audience.objects.filter(site=site).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("panel", ["count", "alone", "sample", "overlap", "explain"])
+def test_previews_answer_400(panel: str) -> None:
+    site, client = make_site(), Client()
+    client.force_login(
+        make_member(site, Role.VIEWER), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    address = reverse(f"audiences:preview_{panel}", args=[site.pk])
+    wrong = {}
+    for name, (document, path) in REFUSED.items():
+        for sent in (
+            client.post(address, {"rule": json.dumps(document)}),
+            client.post(address, {"rule": document}, content_type="application/json"),
+        ):
+            found = sent.json() if sent.status_code == 400 else {}
+            if found.get("path") not in (
+                path,
+                "" if len(json.dumps(document)) > MAX_BODY else path,
+            ):
+                wrong[name] = sent.content[:200]
+        page = client.post(address, {"rule": json.dumps(document)}, headers={"HX-Request": "true"})
+        if page.status_code != 200:
+            wrong[name] = page.content[:200]
+    assert wrong == {}
 
 
 BODIES = {
