@@ -173,8 +173,6 @@ class AudienceDetail(GenericAPIView[Audience]):
         body = self.get_serializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         by, fields = name_of(request), body.validated_data
-        if "rule" in fields and fields["rule"] is None:
-            fields = fields | {"rule": {}}
         changed = attempt(lambda: saving.update(audience, by=None, by_name=by, **fields))
         return Response(shown(changed))
 

@@ -86,6 +86,7 @@ def test_a_change_of_an_older_revision_is_a_conflict(site: Site, call: Call) -> 
     assert late.json()["detail"].startswith("API key till (bk_")
     assert " changed this audience on " in late.json()["detail"]
     assert call("patch", one, {"name": "Loyal"}).json()["name"] == "Loyal"
+    assert set(call("patch", one, {"rule": None}).json()) == {"rule"}
 
 
 def test_what_is_in_use_stays_and_says_where(site: Site, call: Call) -> None:
