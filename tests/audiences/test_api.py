@@ -89,6 +89,22 @@ def test_a_change_of_an_older_revision_is_a_conflict(site: Site, call: Call) -> 
     assert set(call("patch", one, {"rule": None}).json()) == {"rule"}
 
 
+def test_a_change_of_what_is_deleted_meanwhile_is_a_conflict(
+    site: Site, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audience = saving.create(site, "VIPs", VIP, by=None)
+    hold = saving.hold
+
+    def late(held: Site) -> None:
+        """Somebody deletes it after the request has read it and before it holds it."""
+        hold(held)
+        Audience.objects.filter(pk=audience.pk).delete()
+
+    monkeypatch.setattr(saving, "hold", late)
+    answer = call("patch", f"{audience.pk}/", {"name": "Best"})
+    assert (answer.status_code, "deleted" in answer.json()["detail"]) == (409, True)
+
+
 def test_what_is_in_use_stays_and_says_where(site: Site, call: Call) -> None:
     audience = saving.create(site, "VIPs", VIP, by=None)
     outer = saving.create(site, "Outer", naming(audience.pk), by=None)

@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.models import Role, Site
 from audiences import counting, ready, rules, saving, sentences
@@ -122,6 +124,29 @@ def test_a_card_counts_itself_and_keeps_the_figure_for_a_while(
     assert "<b>1</b>" in first.text
     make_subscription(site)
     assert "<b>1</b>" in marketer.get(address(site, "count/"), {"key": "everyone"}).text
+
+
+def test_cards_count_without_redis_too(
+    site: Site, marketer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object) -> None:
+        raise RedisConnectionError
+
+    make_subscription(site)
+    monkeypatch.setattr(cache, "get", away)
+    monkeypatch.setattr(cache, "set", away)
+    assert "<b>1</b>" in marketer.get(address(site, "count/"), {"key": "everyone"}).text
+
+
+def test_a_card_whose_count_takes_too_long_says_so(
+    site: Site, marketer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_args: object) -> None:
+        raise counting.TooLong
+
+    monkeypatch.setattr(counting, "count", never)
+    answer = marketer.get(address(site, "count/"), {"key": "everyone"})
+    assert "too many to count now" in answer.text
 
 
 @pytest.mark.parametrize("key", ["", "nobody", "language-", "language-xx", "../", "\0"])
