@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 ACCEPTED = Q(state=Delivery.State.ACCEPTED)
-ANSWERED = Q(clicked_at__isnull=False) | Q(dismissed_at__isnull=False)
 OPS = {"did": Op(gettext_lazy("did")), "did_not": Op(gettext_lazy("did not"))}
 PARAMS: Mapping[str, Param] = {
     "campaigns": Param("campaigns", shapes.many(shapes.one_id, most=50), required=False),
@@ -51,7 +50,9 @@ class Engagement:
         found = people(self.deliveries(args, scope), scope)
         if self.key == "ignored":
             sent = behaviour.window_q("sent_at", args.get("within", {}), scope)
-            found &= ~people(ledger(args, scope).filter(ANSWERED, sent), scope)
+            # Later answers change nothing for a run that has begun.
+            answered = Q(clicked_at__lte=scope.now) | Q(dismissed_at__lte=scope.now)
+            found &= ~people(ledger(args, scope).filter(answered, sent), scope)
         return found if op == "did" else ~found
 
     def says(self, op: str, args: Args, names: Names) -> Clause:

@@ -78,7 +78,8 @@ WORLD = World(
     lists={LISTS[0]: frozenset([ANN.id]), LISTS[1]: frozenset([BO.id])},
     sent=(
         Sent(0, ANN.id, CAMPAIGNS[0], NOW - 2 * DAY, clicked_at=NOW - DAY),
-        Sent(2, BO.id, CAMPAIGNS[0], NOW - 2 * DAY),
+        # Clicks in an hour: not yet.
+        Sent(2, BO.id, CAMPAIGNS[0], NOW - 2 * DAY, clicked_at=NOW + HOUR),
         Sent(1, ANN.id, CAMPAIGNS[1], NOW - 20 * DAY, accepted=False),
         Sent(2, BO.id, CAMPAIGNS[1], NOW - 20 * DAY, dismissed_at=NOW - 19 * DAY),
     ),
