@@ -105,8 +105,9 @@ def _shift(draft: Draft, item: Item, step: int) -> None:
 
 def _into(draft: Draft, item: Item, _words: list[str]) -> None:
     """Into the group before it, else into the one after it."""
-    if (group := group_beside(draft, item)) is not None:
-        before = _index(draft.parent_of(item).items, item) > 0  # type: ignore[union-attr]
+    parent, group = draft.parent_of(item), group_beside(draft, item)
+    if parent is not None and group is not None:
+        before = _index(parent.items, group) < _index(parent.items, item)
         _place(draft, item, group, len(group.items) if before else 0)
 
 

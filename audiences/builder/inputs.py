@@ -191,7 +191,8 @@ def input_at(item: Item, path: list[str]) -> str:
     if item.op.startswith("bucket.") and name in ("low", "high"):
         return "percent"
     if name == "where" and len(rest) > 1:
-        return f"where-{rest[0]}-{'value' if rest[1] == 'values' else rest[1]}"
+        row = rows(item.typed)[int(rest[0])]
+        return f"where-{row}-{'value' if rest[1] == 'values' else rest[1]}"
     if name == "within":
         mode = first(item.typed, "within")
         part = rest[0] if rest and rest[0] in ("from", "to") else "from"

@@ -31,6 +31,8 @@ const morph = (old, made, fresh) => {
     return;
   }
   if (old.hasAttribute("data-keep")) return;
+  // Before its options are moved over.
+  const chosen = old.nodeName === "SELECT" && !old.multiple ? made.value : undefined;
   attributes(old, made);
   const before = [...old.childNodes];
   const after = [...made.childNodes];
@@ -40,6 +42,8 @@ const morph = (old, made, fresh) => {
     if (child.nodeType === Node.ELEMENT_NODE) fresh.push(child);
   });
   for (const child of before.slice(after.length)) child.remove();
+  // Of a select that somebody used, the browser no longer heeds which option is marked.
+  if (chosen !== undefined) old.value = chosen;
 };
 
 window.htmx?.defineExtension("morph", {

@@ -9,6 +9,7 @@ const builder = () => document.getElementById("builder");
 const said = () => document.getElementById("said");
 const alone = new Map();
 let timer;
+let drawing = false;
 let rule = said()?.querySelector("[name=rule]").value;
 
 // What each condition matches by itself: kept here, as a condition that moves is drawn anew.
@@ -51,6 +52,9 @@ const mend = () => {
     document.getElementById(id)?.classList.toggle("is-invalid", !mended);
     if (mended) document.getElementById(id)?.removeAttribute("aria-invalid");
   }
+  const summary = document.querySelector(".error-summary");
+  for (const link of summary?.querySelectorAll('a[href^="#n"]') ?? []) link.closest("li").hidden = !amiss.has(link.hash.slice(1));
+  if (summary) summary.hidden = !summary.querySelector("li:not([hidden])");
 };
 
 const changed = () => {
@@ -77,6 +81,7 @@ const ask = (values, target, swap) =>
 const act = async (action) => {
   clearTimeout(timer);
   window.htmx.trigger("#said", "htmx:abort");
+  drawing = action.startsWith("draw");
   form.dataset.changed = "";
   await ask({ do: action }, "#builder", "morph");
 };
@@ -86,6 +91,17 @@ const live = () => {
   form.dataset.changed = "";
   timer = setTimeout(() => ask({ live: "1" }, "#said", "outerHTML"), PAUSE);
 };
+
+// What was changed while an answer was on its way is newer than the answer.
+const late = new Map();
+form.addEventListener("input", ({ target }) => target.id && target.type !== "checkbox" && target.type !== "radio" && late.set(target.id, target.value));
+document.addEventListener("htmx:beforeSend", (event) => event.target.id === "builder" && late.clear());
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, value] of late) {
+    const place = document.getElementById(id);
+    if (place && place.value !== value) place.value = value;
+  }
+});
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (!builder()) return;
@@ -97,7 +113,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const place = document.getElementById(go);
   const folded = place?.closest(".builder-item")?.querySelector(".builder-words[aria-expanded=false]");
   if (folded && !go.endsWith("-move")) fold(folded.closest(".builder-item"), true);
-  place?.focus();
+  // After a mere drawing somebody may have gone on by themselves.
+  if (!drawing || document.activeElement === document.body) place?.focus();
   changed();
 });
 

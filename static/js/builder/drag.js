@@ -1,10 +1,13 @@
 // Conditions and groups are dragged by their handle, with a mouse, a pen or a finger. Escape puts them back.
 const FAR = 5;
 const EDGE = 60;
+const NEAR = 16;
 
 const slot = (x, y, dragged) => {
-  const found = document.elementFromPoint(x, y);
-  let list = found?.closest("[data-items]") ?? found?.closest("fieldset[id]")?.querySelector(":scope > [data-items]");
+  const near = document.elementFromPoint(x, y)?.closest("[data-items], fieldset[id]");
+  // Beside a group near its upper edge, else in it.
+  const beside = near?.matches("[data-item]") && y - near.getBoundingClientRect().top < NEAR;
+  let list = near?.matches("[data-items]") ? near : beside ? near.parentElement : near?.querySelector("[data-items]");
   if (list && dragged.contains(list)) list = dragged.parentElement;
   if (!list) return null;
   const items = [...list.children].filter((one) => one !== dragged && one.matches("[data-item]"));
@@ -17,6 +20,7 @@ const slot = (x, y, dragged) => {
 
 export const drag = (form, act) => {
   let held;
+  let dragged = false;
 
   const end = () => {
     held?.item.classList.remove("is-dragged");
@@ -54,10 +58,11 @@ export const drag = (form, act) => {
     const done = held;
     end();
     if (!done?.moving) return;
-    // The click that follows would open the menu.
-    done.handle.addEventListener("click", (event) => event.preventDefault(), { once: true });
-    setTimeout(() => done.handle.replaceWith(done.handle), 0);
+    dragged = true;
+    setTimeout(() => (dragged = false), 0);
     if (done.at) act(`place ${done.item.dataset.item} ${done.at.list.dataset.items} ${done.at.index}`);
   });
+  // The click that ends a drag must not open the menu.
+  form.addEventListener("click", (event) => dragged && event.preventDefault(), true);
   document.addEventListener("keydown", (event) => event.key === "Escape" && end());
 };
