@@ -18,7 +18,8 @@ class Ended(Exception):
 
 @contextmanager
 def at_most(milliseconds: int, **settings: str) -> Iterator[None]:
-    """Each statement within has so long, else TooLong is raised and nothing is left behind.
+    """Each statement within has so long, else TooLong is raised and nothing is left behind. 0: no
+    limit.
 
     `settings`: of PostgreSQL, for these statements alone. With an `application_name` others can
     end them; Ended then.

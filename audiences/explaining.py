@@ -138,7 +138,6 @@ class _Tree:
         found = Subscription.objects.filter(
             site=self.scope.site, subscriber_id__in=self.scope.only
         ).annotate(
-            whole=_truth(compiling.node_q(self.resolved.root, self.scope)),
             **{
                 f"holds_{at}": _truth(compiling.node_q(leaf, self.scope))
                 for at, leaf in enumerate(self.conditions)
@@ -162,7 +161,7 @@ class _Tree:
         """How close a device comes: it matches, is active, and meets so many conditions."""
         met = sum(bool(getattr(device, f"holds_{at}")) for at in range(len(self.conditions)))
         active = device.state == Subscription.State.ACTIVE
-        return bool(getattr(device, "whole", False)), active, met
+        return self.holds(self.resolved.root, device), active, met
 
 
 def _truth(asked: Q) -> Case | Value:
@@ -179,7 +178,7 @@ def _explained(tree: _Tree, person: Subscriber, devices: list[Subscription]) -> 
     root = _Telling(tree, person, closest, shown).group(tree.rule.root, tree.resolved.root, "")
     if closest is None:
         root = replace(root, holds=False)
-    matching = [device for device in devices if getattr(device, "whole", False)]
+    matching = [device for device in devices if tree.holds(tree.resolved.root, device)]
     return Explanation(
         person=person,
         root=root,

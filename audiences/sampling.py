@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -33,12 +34,10 @@ def members(
     `after`: the last of those before, None for the first. Give the same `now` for all pages.
     RuleError.
     """
-    start, now = (0 if after is None else after.int + 1), now or timezone.now()
     found: list[UUID] = []
-    for first, end in _ranges(start):
-        if first < start or len(found) >= limit:
-            break
-        found += _within(site, rule, first, end, limit - len(found), now)
+    start = 0 if after is None else after.int + 1
+    # Planned like a count, but for as long as it takes.
+    _fill(found, limit, _Asked(site, rule, now or timezone.now(), 0, ""), start, ALL)
     return found
 
 
@@ -55,32 +54,43 @@ def at_random(site: Site, rule: Rule, most: int, *, name: str = "") -> tuple[lis
 
     From a random id on, and round. RuleError, Ended.
     """
-    start, now = secrets.randbelow(ALL), timezone.now()
     found: list[UUID] = []
+    asked = _Asked(site, rule, timezone.now(), settings.AUDIENCE_TIMEOUT_MS, name)
+    start = secrets.randbelow(ALL)
     try:
-        for first, end in _ranges(start):
-            with counting.at_most(settings.AUDIENCE_TIMEOUT_MS, name):
-                found += _within(site, rule, first, end, most - len(found), now)
-            if len(found) >= most:
-                break
+        _fill(found, most, asked, start, ALL)
+        _fill(found, most, asked, 0, start)
     except TooLong:
         return found, True
     return found, False
 
 
-def _ranges(start: int) -> Iterator[tuple[int, int]]:
-    """From a number to the end of all ids, and from their beginning to the number."""
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of each range, in at most so many milliseconds (0: no limit)."""
+
+    site: Site
+    rule: Rule
+    now: datetime
+    milliseconds: int
+    name: str
+
+    def within(self, first: int, end: int, most: int) -> list[UUID]:
+        """The first members whose ids are from one number to before another."""
+        ids = (UUID(int=first), UUID(int=end) if end < ALL else None)
+        devices = counting.matching(self.site, self.rule, self.now, ids).filter(ACTIVE)
+        people = devices.order_by("subscriber_id").values_list("subscriber_id", flat=True)
+        with counting.at_most(self.milliseconds, self.name):
+            return list(people.distinct()[:most])
+
+
+def _fill(found: list[UUID], most: int, asked: _Asked, first: int, end: int) -> None:
+    """Add members of a range of ids to those found until there are `most`."""
     width = FIRST
-    for first, end in ((start, ALL), (0, start)):
-        while first < end:
-            stop = min(first + width, end)
-            yield first, stop
-            first, width = stop, width * WIDER
-
-
-def _within(site: Site, rule: Rule, first: int, end: int, most: int, now: datetime) -> list[UUID]:
-    """The first members whose ids are from one number to before another."""
-    ids = (UUID(int=first), UUID(int=end) if end < ALL else None)
-    devices = counting.matching(site, rule, now, ids).filter(ACTIVE)
-    people = devices.order_by("subscriber_id").values_list("subscriber_id", flat=True)
-    return list(people.distinct()[:most])
+    while first < end and len(found) < most:
+        stop = min(first + width, end)
+        some = asked.within(first, stop, most - len(found))
+        found += some
+        # As wide as the rest needs if it goes on like this, and a fifth more.
+        needed = (most - len(found)) * width * 6 // (5 * len(some)) if some else ALL
+        first, width = stop, max(min(width * WIDER, needed), 1)
