@@ -25,6 +25,7 @@ from django.db.models import (
 )
 from django.db.models.fields import Field as Column
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import In
 from django.utils.dateformat import format as formatted
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -84,7 +85,13 @@ def property_q(item: Args) -> Q:
 
 
 def people(found: QuerySet[Any, Any]) -> Q:
-    return Q(subscriber_id__in=found.values("subscriber_id"))
+    """Those whom rows are of. Groups stay a set that is made once and looked up in: as a join, they
+    are gone through for each device where the planner expects only a few of those.
+    """
+    ids = found.values("subscriber_id")
+    if found.query.group_by is None:
+        return Q(subscriber_id__in=ids)
+    return kinds.held(In(F("subscriber_id"), ids.query))
 
 
 def did(op: str, args: Args, scope: Scope) -> Q:
