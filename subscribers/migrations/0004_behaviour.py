@@ -51,7 +51,8 @@ UPDATE subscribers_subscriber SET email_hash = CASE
     ELSE encode(sha256(convert_to(lower(btrim(attributes ->> 'email', E' \t\r\n')), 'UTF8')), 'hex')
 END
 WHERE (jsonb_typeof(attributes -> 'email') = 'string'
-        AND attributes ->> 'email' ~ '^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$')
+        AND attributes ->> 'email' ~ '^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$'
+        AND length(btrim(attributes ->> 'email', E' \t\r\n')) <= 254)
     OR attributes ->> 'email_sha256' ~ '^[0-9a-fA-F]{64}$'
 """
 
