@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -278,6 +279,10 @@ def step_of(step: Step) -> dict[str, Any]:
     }
 
 
+# A server that asks for members waits longer than a person who looks at a figure.
+PATIENCE = 5
+
+
 class MembersSerializer(serializers.Serializer[Any]):
     """A page of people, by id."""
 
@@ -304,7 +309,8 @@ class AudienceMembers(APIView):
 
         def find() -> list[UUID]:
             rule = rules.parse(audience.rule)
-            return sampling.members(audience.site, rule, after, size + 1, now)
+            limit = PATIENCE * settings.AUDIENCE_TIMEOUT_MS
+            return sampling.members(audience.site, rule, after, size + 1, now, limit)
 
         ids = attempt(find)
         page = ids[:size]

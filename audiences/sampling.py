@@ -27,17 +27,22 @@ WIDER = 8
 
 
 def members(
-    site: Site, rule: Rule, after: UUID | None, limit: int, now: datetime | None = None
+    site: Site,
+    rule: Rule,
+    after: UUID | None,
+    limit: int,
+    now: datetime | None = None,
+    milliseconds: int = 0,
 ) -> list[UUID]:
     """The next `limit` people of an audience, by id: those with a device that it reaches.
 
     `after`: the last of those before, None for the first. Give the same `now` for all pages.
-    RuleError.
+    Each of its few statements has so many milliseconds, else TooLong; 0: no limit. RuleError.
     """
     found: list[UUID] = []
     start = 0 if after is None else after.int + 1
-    # Planned like a count, but for as long as it takes.
-    _fill(found, limit, _Asked(site, rule, now or timezone.now(), 0, ""), start, ALL)
+    asked = _Asked(site, rule, now or timezone.now(), milliseconds, "")
+    _fill(found, limit, asked, start, ALL)
     return found
 
 

@@ -16,25 +16,32 @@ from audiences.rules import RuleError
 # A size that is older is dropped.
 KEPT_DAYS = 400
 SHOWN_DAYS = 30
-# The ticker leads for ten seconds at a time, and has other things to do.
 PATIENCE_MS = 2_000
 
 
-def keep_next(now: datetime) -> Audience | None:
-    """Keep today's size of one audience that has none yet: called again and again by the ticker.
-
-    None when all have theirs. What takes too long is estimated. A rule that is broken (it names
-    what is gone) has nobody; an audience that can't even be estimated keeps its last size.
-    """
+def next_due(now: datetime) -> tuple[Audience, date] | None:
+    """An audience without a size of today, and which day that is at its site; None: no more."""
     for zone in _zones():
         today = now.astimezone(ZoneInfo(zone)).date()
         kept = AudienceSize.objects.filter(audience=OuterRef("pk"), day=today)
         named = Audience.objects.filter(~Exists(kept), site__time_zone=zone).exclude(name="")
         audience = named.select_related("site").order_by("pk").first()
         if audience is not None:
-            _keep(audience, today, _counted_somehow(audience))
-            return audience
+            return audience, today
     return None
+
+
+def keep_next(now: datetime) -> Audience | None:
+    """Keep today's size of one audience that has none yet: called again and again.
+
+    None when all have theirs. What takes too long is estimated. A rule that is broken (it names
+    what is gone) has nobody; an audience that can't even be estimated keeps its last size.
+    """
+    if (due := next_due(now)) is None:
+        return None
+    audience, today = due
+    _keep(audience, today, _counted_somehow(audience))
+    return audience
 
 
 def _counted_somehow(audience: Audience) -> Reach:

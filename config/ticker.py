@@ -25,6 +25,7 @@ from rq.registry import clean_registries
 
 from accounts.session_store import SessionStore
 from audiences import lists, sizes
+from audiences.jobs import enqueue_sizes
 from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
 from subscribers import partitions
 
@@ -65,7 +66,7 @@ class Ticker:
         if self.number % SWEEP_EVERY == 0:
             attempt(sweep)
             attempt(lambda: watching.watch(now, self.told))
-            attempt(lambda: sizes.keep_next(now))
+            attempt(enqueue_sizes)
             self.swept_at = now
         if self.minute != (minute := now.replace(second=0, microsecond=0)):
             attempt(lambda: watching.keep_minutes(now))

@@ -10,7 +10,6 @@ from django.utils import timezone
 from accounts.models import Role, Site
 from audiences import sizes
 from audiences.models import Audience, AudienceSize
-from config.ticker import Ticker
 from tests.audiences.test_counting import apart, rule, tagged
 from tests.factories import make_member, make_site, make_subscriber, make_subscription
 
@@ -83,13 +82,6 @@ def test_old_sizes_are_dropped() -> None:
         )
     assert sizes.drop_old(EVENING) == 1
     assert AudienceSize.objects.count() == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_ticker_keeps_them() -> None:
-    audience = named(make_site())
-    Ticker().tick()
-    assert audience.sizes.get().people == 0
 
 
 # The panel

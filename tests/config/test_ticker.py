@@ -132,6 +132,7 @@ def test_it_says_that_it_lives_where_and_when_it_swept() -> None:
     assert json.loads(cache.get(overview.TICKER_KEY))["file"] == ""
 
 
+@time_machine.travel("2026-11-22T12:00:30Z", tick=False)
 def test_it_keeps_two_days_of_minutes() -> None:
     now = timezone.now().replace(second=0, microsecond=0)
     for days in (1, 3):
