@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Site, User
-from audiences import list_files, uses
+from audiences import list_files, saving, uses
 from audiences.list_files import Readable, Refused
 from audiences.models import Audience, ListMember, ListProblem, ListUpload, StaticList
 from audiences.uses import Uses
@@ -68,6 +68,7 @@ def rename(static_list: StaticList, name: str, *, by: Actor) -> None:
 def delete(static_list: StaticList, *, by: Actor) -> None:
     """With its history. Refused while a rule refers to it."""
     with transaction.atomic():
+        saving.hold(static_list.site)
         _lock(static_list)
         if used := used_by(static_list):
             said = _("This list is used by %(uses)s. Change that first.")
@@ -78,12 +79,15 @@ def delete(static_list: StaticList, *, by: Actor) -> None:
 
 def used_by(static_list: StaticList) -> Uses:
     """The audiences whose rule names the list and the campaigns that wait for it, also through
-    audiences that name those."""
+    audiences that name those; and campaigns that find out just now who gets them."""
     mentions = Audience.objects.filter(
         site=static_list.site_id, rule__icontains=str(static_list.pk)
     )
     found = dict(mentions.order_by("name", "pk").values_list("pk", "name"))
-    return uses.of_rules(static_list.site, found)
+    used = uses.of_rules(static_list.site, found)
+    # Asked last: what has begun since was found waiting.
+    planned = uses.read_by(static_list.site, static_list.pk)
+    return replace(used, campaigns=(*used.campaigns, *planned))
 
 
 def of_site(site: Site) -> QuerySet[StaticList]:

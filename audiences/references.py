@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences.models import Audience
 from audiences.rules import Condition, Group, Node, Reference, Rule, RuleError, parse
+from audiences.shapes import joined
 
 # Written out, a rule may be larger than one that a person writes; but not without end.
 MOST_CONDITIONS = 500
@@ -31,8 +32,10 @@ def resolve(rule: Rule, site: Site) -> Rule:
 
 
 class _Resolving:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, strict: bool = False) -> None:
         self.site = site
+        # Whether lists and campaigns that are named must be there, too.
+        self.strict = strict
         self.conditions = 0
         self.rules: dict[UUID, tuple[str, Rule]] = {}
 
@@ -45,7 +48,18 @@ class _Resolving:
         if isinstance(node, Reference):
             return self.named(node.audience, way)
         self.grow()
+        if self.strict:
+            self.find(node)
         return node
+
+    def find(self, condition: Condition) -> None:
+        """Who is not on a list that is gone is everybody: that must not be meant by accident."""
+        ask = condition.about.names
+        for key in ("values", "campaigns") if ask else ():
+            ids = set(condition.args.get(key, ()))
+            if ask and ids - ask(self.site, ids).keys():
+                sentence = _("A list or campaign that this names is not there any more.")
+                raise RuleError(key, sentence)
 
     def grow(self) -> None:
         self.conditions += 1
@@ -72,11 +86,11 @@ class _Resolving:
 
 
 def check(rule: Rule, site: Site, *, saving: Audience | None = None) -> None:
-    """Refuse a rule whose references are missing or lead in a circle; RuleError with the place.
+    """Refuse a rule that names what is not there or leads in a circle; RuleError with the place.
 
     `saving`: the audience that is about to have this rule, which must not lead to itself.
     """
-    resolving = _Resolving(site)
+    resolving = _Resolving(site, strict=True)
     way: tuple[UUID, ...] = ()
     if saving is not None and not saving._state.adding:
         resolving.rules[saving.pk] = (saving.name, rule)
@@ -85,7 +99,8 @@ def check(rule: Rule, site: Site, *, saving: Audience | None = None) -> None:
         try:
             resolving.node(node, way)
         except RuleError as error:
-            raise RuleError(path, error.sentence) from None
+            inside = error.path if isinstance(node, Condition) else ""
+            raise RuleError(joined(path, inside) if inside else path, error.sentence) from None
 
 
 def places(group: Group, path: str = "") -> Iterable[tuple[str, Condition | Reference]]:

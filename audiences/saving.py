@@ -69,10 +69,12 @@ def hold(site: Site) -> None:
 
 
 def check(rule: Rule, site: Site) -> None:
-    """Refuse a rule whose references are amiss (RuleError); what it names stays till the commit."""
-    if rule.references:
-        hold(site)
-        references.check(rule, site)
+    """Refuse a rule that names what is not there (RuleError); what it names stays till the commit.
+
+    (Of campaigns that is not sure; but nothing starts by a rule that names one that is gone.)
+    """
+    hold(site)
+    references.check(rule, site)
 
 
 @transaction.atomic
@@ -219,7 +221,7 @@ def _still_fit(uses: Uses, site: Site) -> None:
     for use in uses.all:
         other = Audience.objects.get(pk=use.audience)
         try:
-            references.check(rules.parse(other.rule), site)
+            references.resolve(rules.parse(other.rule), site)
         except RuleError as error:
             sentence = _("“%(name)s” names this audience, and can't with this rule: %(why)s")
             raise RuleError("", sentence % {"name": use.name, "why": error.sentence}) from None

@@ -41,7 +41,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Uses:
-    """Campaigns that have not begun, and named audiences."""
+    """Campaigns that have not begun (or still find out who gets them), and named audiences."""
 
     campaigns: tuple[Use, ...] = ()
     audiences: tuple[Use, ...] = ()
@@ -74,12 +74,16 @@ class Uses:
 # Of audiences without a name, what owns them and has not begun.
 Owners = Callable[[Collection[UUID]], Mapping[UUID, Use]]
 _owners: list[Owners] = []
+# What has begun with a rule of its own that names an id, and still reads it.
+Readers = Callable[[Site, UUID], Iterable[Use]]
+_readers: list[Readers] = []
 
 
-def register(owners: Owners) -> None:
+def register(owners: Owners, readers: Readers) -> None:
     """Add those of an app above this one (AppConfig.ready)."""
     if owners not in _owners:
         _owners.append(owners)
+        _readers.append(readers)
 
 
 def used_by(audience: Audience) -> Uses:
@@ -102,6 +106,11 @@ def of(site: Site, audiences: Iterable[UUID]) -> dict[UUID, Uses]:
         )
         for pk, users in above.items()
     }
+
+
+def read_by(site: Site, named: UUID) -> tuple[Use, ...]:
+    """What has begun and still reads an id, such as that of a list."""
+    return tuple(use for readers in _readers for use in readers(site, named))
 
 
 def of_rules(site: Site, names: Mapping[UUID, str]) -> Uses:

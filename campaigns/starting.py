@@ -52,7 +52,9 @@ def _message_of(campaign: Campaign) -> Message:
 def _rule_of(campaign: Campaign) -> rules.Rule:
     """The rule with the audiences that it names in their places; refused where one is amiss."""
     try:
-        return references.resolve(rules.parse(campaign.audience.rule), campaign.site)
+        rule = rules.parse(campaign.audience.rule)
+        references.check(rule, campaign.site)
+        return references.resolve(rule, campaign.site)
     except rules.RuleError as error:
         raise Refused(
             _("The audience can't be understood (%(why)s). Choose it again.") % {"why": error}

@@ -1,13 +1,14 @@
-"""Which campaigns wait for an audience that others may want to change or delete."""
+"""Which campaigns wait for an audience or a list that others may want to change or delete."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.models import Site
 from audiences.uses import Use
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Run
 
 
 def waiting(audiences: Collection[UUID]) -> dict[UUID, Use]:
@@ -18,13 +19,21 @@ def waiting(audiences: Collection[UUID]) -> dict[UUID, Use]:
         Campaign.State.SCHEDULED: _("the scheduled campaign"),
     }
     return {
-        campaign.audience_id: Use(
-            campaign.pk,
-            campaign.audience_id,
-            campaign.name,
-            reverse("campaigns:audience", args=[campaign.site_id, campaign.pk]),
-            campaign.state,
-            called[Campaign.State(campaign.state)],
+        campaign.audience_id: _use(
+            campaign, "campaigns:audience", called[Campaign.State(campaign.state)]
         )
         for campaign in found.order_by("name", "pk")
     }
+
+
+def planning(site: Site, named: UUID) -> Iterator[Use]:
+    """Campaigns that have begun by a rule that names an id, and are not planned to the end."""
+    states = (Run.State.PLANNING, Run.State.PAUSED)
+    runs = Run.objects.filter(campaign__site=site, planned_at=None, state__in=states)
+    for run in runs.filter(rule__icontains=str(named)).select_related("campaign").order_by("pk"):
+        yield _use(run.campaign, "campaigns:report", _("the campaign"))
+
+
+def _use(campaign: Campaign, page: str, called: str) -> Use:
+    address = reverse(page, args=[campaign.site_id, campaign.pk])
+    return Use(campaign.pk, campaign.audience_id, campaign.name, address, campaign.state, called)

@@ -18,9 +18,16 @@ from audiences import lists
 from audiences.list_files import Refused
 from audiences.lists import Actor
 from audiences.models import Audience, ListMember, ListProblem, ListUpload, StaticList
+from campaigns import planning, starting
 from campaigns.models import Campaign
 from subscribers.models import Subscriber
-from tests.factories import make_campaign, make_site, make_subscriber, make_user
+from tests.factories import (
+    make_campaign,
+    make_site,
+    make_subscriber,
+    make_subscription,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 BY = Actor(name="API key test")
@@ -227,6 +234,29 @@ def test_a_list_in_use_stays(site: Site, buyers: StaticList) -> None:
         lists.delete(buyers, by=BY)
     Audience.objects.exclude(name="").delete()
     Campaign.objects.filter(pk=draft.pk).delete()
+    lists.delete(buyers, by=BY)
+    assert not StaticList.objects.exists()
+
+
+def test_a_list_stays_until_a_campaign_is_planned(site: Site, buyers: StaticList) -> None:
+    """Who is not on it would be everybody, all of a sudden, from the next chunk on."""
+    make_subscription(site)
+    rule = {"version": 2, "none": [{"field": "list", "op": "any_of", "values": [str(buyers.pk)]}]}
+    named = Audience.objects.create(site=site, name="Others", rule=rule)
+    through = {"version": 2, "all": [{"audience": str(named.pk)}]}
+    paused, begun = (
+        starting.start(make_campaign(site, name=name, rule=through)) for name in ("One", "Two")
+    )
+    starting.pause(paused.campaign)
+    # The run keeps its own rule, whatever becomes of the audience.
+    named.delete()
+    for run in (paused, begun):
+        assert [use.name for use in lists.used_by(buyers).campaigns][:1] == [run.campaign.name]
+        with pytest.raises(Refused, match=f"the campaign “{run.campaign.name}”"):
+            lists.delete(buyers, by=BY)
+        if run == paused:
+            starting.resume(run.campaign)
+        planning.plan(run.pk)
     lists.delete(buyers, by=BY)
     assert not StaticList.objects.exists()
 

@@ -117,6 +117,27 @@ def test_what_is_not_there_is_refused_with_its_place(site: Site) -> None:
             compiling.compile(rule, Scope(site, timezone.now()))
 
 
+def test_a_list_or_campaign_that_is_not_there_is_refused(site: Site) -> None:
+    """Who is on none of the lists that are gone, or got no such campaign, is everybody."""
+    other = make_site(name="Other")
+    mine = StaticList.objects.create(site=site, name="Left out")
+    foreign = StaticList.objects.create(site=other, name="Left out")
+    own, theirs = make_campaign(site), make_campaign(other)
+    for there, gone in (
+        ({"field": "list", "op": "none_of", "values": [str(mine.pk)]}, str(foreign.pk)),
+        ({"field": "received", "op": "did_not", "campaigns": [str(own.pk)]}, str(theirs.pk)),
+    ):
+        key = "values" if "values" in there else "campaigns"
+        references.check(rules.parse({"version": 2, "all": [there]}), site)
+        for missing in (gone, str(uuid4())):
+            node = there | {key: [*there[key], missing]}
+            error = refused(site, rules.parse({"version": 2, "all": [VIP, node]}))
+            assert error.path == f"all.1.{key}"
+            assert error.sentence == "A list or campaign that this names is not there any more."
+            through = named(site, missing, node)
+            assert refused(site, rules.parse(of(through))).path == "all.0"
+
+
 def test_what_grows_without_end_is_bounded(site: Site) -> None:
     last = named(site, "Layer 0", VIP)
     for number in range(1, 8):

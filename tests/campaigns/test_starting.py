@@ -6,7 +6,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Site
-from campaigns import planning, sending, starting
+from campaigns import drafting, planning, sending, starting
 from campaigns.models import Batch, Campaign, Run, Trial
 from subscribers.models import VapidKey
 from tests.campaigns.senders import FakeService
@@ -50,6 +50,17 @@ def test_a_cancelled_campaign_is_not_started(site: Site) -> None:
     campaign = make_campaign(site, state=Campaign.State.CANCELLED)
     with pytest.raises(starting.Refused, match="Duplicate it"):
         starting.start(campaign)
+
+
+def test_nobody_is_sent_to_because_a_campaign_is_gone(site: Site) -> None:
+    before = make_campaign(site, name="Teaser")
+    condition = {"field": "received", "op": "did_not", "campaigns": [str(before.pk)]}
+    campaign = make_campaign(site, rule={"version": 2, "all": [condition]})
+    drafting.delete(before)
+    with pytest.raises(starting.Refused, match="not there any more"):
+        starting.start(campaign)
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.DRAFT
 
 
 def test_a_scheduled_campaign_starts_at_its_instant_and_not_before(site: Site) -> None:
