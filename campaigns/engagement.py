@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Site
 from audiences import shapes
+from audiences.builder.showing import MOST_CHOICES
 from audiences.catalogue import Args, Clause, Field, Names, Op, Scope, behaviour
 from audiences.shapes import Param
 from campaigns.models import Campaign, Delivery, Run
@@ -118,6 +119,13 @@ def people(found: QuerySet[Delivery], scope: Scope) -> Q:
 def names_of(site: Site, ids: Iterable[str]) -> Names:
     found = Campaign.objects.filter(site=site, pk__in=list(ids)).values_list("pk", "name")
     return {str(pk): name for pk, name in found}
+
+
+def choices(site: Site) -> list[tuple[str, str]]:
+    """What the builder offers: campaigns that have begun, the newest first."""
+    begun = Campaign.objects.filter(site=site, runs__kind=Run.Kind.CAMPAIGN).distinct()
+    found = begun.order_by("-created_at").values_list("pk", "name")[:MOST_CHOICES]
+    return [(str(pk), name) for pk, name in found]
 
 
 FIELDS = tuple(

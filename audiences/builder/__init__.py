@@ -6,7 +6,7 @@ it is and what is amiss at which input; `showing.show` gives what the template d
 
 from audiences.builder.acting import act
 from audiences.builder.judging import Judgement, judge
-from audiences.builder.showing import Shown, show
+from audiences.builder.showing import Shown, say, show
 from audiences.builder.tree import Draft, Item, of_rule, read
 
-__all__ = ["Draft", "Item", "Judgement", "Shown", "act", "judge", "of_rule", "read", "show"]
+__all__ = ["Draft", "Item", "Judgement", "Shown", "act", "judge", "of_rule", "read", "say", "show"]

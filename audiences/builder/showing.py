@@ -201,6 +201,11 @@ def show(draft: Draft, site: Site, judgement: Judgement, *, checked: bool = Fals
     return _Showing(draft, site, judgement, checked=checked).all()
 
 
+def say(site: Site, judgement: Judgement) -> Shown:
+    """Only what it means in words: asked for at every pause in typing."""
+    return Shown([], judgement, sentences.sentence_html(judgement.rule, site), "", [])
+
+
 class _Showing:
     def __init__(self, draft: Draft, site: Site, judgement: Judgement, *, checked: bool) -> None:
         self.draft, self.site, self.judgement = draft, site, judgement

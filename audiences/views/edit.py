@@ -56,16 +56,15 @@ def builder(request: SiteRequest) -> HttpResponse:
     draft = building.read(request.POST)
     if "do" in request.POST:
         building.act(draft, request.POST["do"])
-    checked = bool(request.POST.get("checked"))
     judgement = building.judge(draft, request.site, saving=_edited(request))
-    name = "said" if request.POST.get("live") else "tree"
-    context = {
-        "shown": building.show(draft, request.site, judgement, checked=checked),
-        "checked": checked,
-        "may_write": True,
-        "page": request.POST.get("page", "")[:40],
-    }
-    return render(request, f"audiences/builder_{name}.html", context)
+    page = request.POST.get("page", "")[:40]
+    if request.POST.get("live"):
+        said = {"shown": building.say(request.site, judgement), "page": page}
+        return render(request, "audiences/builder_said.html", said)
+    checked = bool(request.POST.get("checked"))
+    shown = building.show(draft, request.site, judgement, checked=checked)
+    context = {"shown": shown, "checked": checked, "may_write": True, "page": page}
+    return render(request, "audiences/builder_tree.html", context)
 
 
 def _edited(request: SiteRequest) -> Audience | None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Role, Site, User
 from audiences import saving
@@ -12,7 +13,7 @@ from audiences.models import Audience
 from subscribers.models import EventName
 from tests.factories import make_member, make_site, make_subscriber, make_subscription
 
-VIP = {"version": 2, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
+VIP: dict[str, Any] = {"version": 2, "all": [{"field": "tag", "op": "any_of", "values": ["vip"]}]}
 
 
 @pytest.fixture
@@ -199,3 +200,20 @@ def test_the_live_answer_is_the_sentence_alone(client: Client, vips: Audience) -
     assert "<em>gold</em>" in page and "n1-subject" not in page.replace("data-amiss", "")
     part = client.post(address, form(vips, n1_values="", live="1")).content.decode()
     assert "One part is not finished" in part and 'data-amiss="n1-values"' in part
+
+
+def test_queries_do_not_grow_with_the_conditions(
+    client: Client, vips: Audience, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = saving.create(vips.site, "Other", VIP, by=None)
+    nodes = [{"field": "tag", "op": "any_of", "values": ["vip"]}, {"audience": str(other.pk)}] * 20
+    saving.update(vips, rule={"version": 2, "all": nodes}, by=None)
+    client.get(at(vips))  # attributes are remembered for a moment
+    # session, user, membership, audience; the audiences that it names, and their names twice;
+    # audiences to choose from, events; where it is used; sites
+    with django_assert_num_queries(11):
+        client.get(at(vips))
+    # session, user, membership; nothing, as it names nothing
+    address = reverse("audiences:builder", args=[vips.site_id])
+    with django_assert_num_queries(3):
+        client.post(address, form(live="1"))

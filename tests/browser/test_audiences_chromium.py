@@ -132,7 +132,7 @@ def test_a_rule_is_written_by_keyboard_alone(
     page.keyboard.press("ArrowDown")
     expect(page.locator("#n2-op")).to_have_value("event.at_most")
     page.locator("#n2-count").fill("0")
-    page.locator("#n2-count").press("Alt+ArrowUp")
+    page.locator("#n2-move").press("Alt+ArrowUp")
     expect(page.locator("#n2-move")).to_be_focused()
     expect(page.locator("[data-item]").first).to_have_id("n2")
     expect(page.locator("#sentence")).to_have_text(

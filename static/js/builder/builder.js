@@ -151,11 +151,12 @@ form.addEventListener("click", (event) => {
 });
 
 const MOVES = { ArrowUp: "up", ArrowDown: "down", ArrowRight: "into", ArrowLeft: "out" };
+// On the handle only: in an input or a select these keys have their own meaning.
 form.addEventListener("keydown", (event) => {
-  const item = event.target.closest("[data-item]");
-  if (!event.altKey || event.ctrlKey || event.metaKey || !MOVES[event.key] || !item) return;
+  if (!event.altKey || event.ctrlKey || event.metaKey || !MOVES[event.key] || !event.target.matches("[data-drag]")) return;
   event.preventDefault();
-  act(`${MOVES[event.key]} ${item.dataset.item}`);
+  event.stopPropagation();
+  act(`${MOVES[event.key]} ${event.target.closest("[data-item]").dataset.item}`);
 });
 
 window.addEventListener("beforeunload", (event) => {
