@@ -10,12 +10,10 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from audiences import catalogue, uses
         from audiences.builder import showing
-        from audiences.builder import showing
         from campaigns import engagement, using
         from campaigns.keeping import keep_while_sending
 
         catalogue.register(*engagement.FIELDS)
-        showing.offer("campaigns", engagement.choices)
         showing.offer("campaigns", engagement.choices)
         uses.register(using.waiting, using.planning)
 
