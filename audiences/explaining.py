@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences import compiling, references, sentences
 from audiences.catalogue import Names, Scope
-from audiences.catalogue.profile import DEVICE
+from audiences.catalogue.devices import DEVICE
 from audiences.models import Audience
 from audiences.rules import Condition, Group, Match, Node, Reference, Rule, RuleError, parse
 from subscribers.models import Subscriber, Subscription

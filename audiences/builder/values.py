@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audiences import countries, languages
-from audiences.catalogue import profile
+from audiences.catalogue import devices
 from audiences.shapes import RuleError
 from subscribers.models import Subscription
 
@@ -65,7 +65,7 @@ _NAMED: Mapping[str, tuple[Callable[[str], str], Callable[[str], str], Any]] = {
         gettext_lazy("“%(text)s” is no country that we know. Write its name or code, such as NO."),
     ),
     "channel": (
-        profile.channel_label,
+        devices.channel_label,
         _channel,
         gettext_lazy("“%(text)s” is no channel that we know."),
     ),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audiences.catalogue import behaviour, profile
+from audiences.catalogue import behaviour, carts, devices, profile
 from audiences.catalogue.base import Args, Clause, Field, Names, Op, Scope
 from audiences.shapes import Param
 
 __all__ = ["FIELDS", "Args", "Clause", "Field", "Names", "Op", "Scope", "describe", "register"]
 
-_fields: dict[str, Field] = {field.key: field for field in (*profile.FIELDS, *behaviour.FIELDS)}
+_modules = (profile, devices, behaviour, carts)
+_fields: dict[str, Field] = {field.key: field for one in _modules for field in one.FIELDS}
 FIELDS: Mapping[str, Field] = _fields
 
 
