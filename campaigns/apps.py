@@ -9,12 +9,12 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from audiences import catalogue, uses
-        from audiences.builder import showing
+        from audiences.builder import choices
         from campaigns import engagement, using
         from campaigns.keeping import keep_while_sending
 
         catalogue.register(*engagement.FIELDS)
-        showing.offer("campaigns", engagement.choices)
+        choices.offer("campaigns", engagement.choices)
         uses.register(using.waiting, using.planning)
 
         pre_delete.connect(keep_while_sending, sender="subscribers.VapidKey")

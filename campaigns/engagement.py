@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Site
 from audiences import shapes
-from audiences.builder.showing import MOST_CHOICES
+from audiences.builder.choices import MOST_CHOICES
 from audiences.catalogue import Args, Clause, Field, Names, Op, Scope, behaviour
 from audiences.shapes import Param
 from campaigns.models import Campaign, Delivery, Run

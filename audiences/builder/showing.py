@@ -3,85 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.models import Site
 from audiences import references, sentences
-from audiences.builder import inputs, subjects, values
+from audiences.builder import choices, inputs, subjects, values
 from audiences.builder.acting import group_beside
+from audiences.builder.choices import Choice
 from audiences.builder.inputs import first
 from audiences.builder.judging import Judgement
 from audiences.builder.subjects import Subjects
 from audiences.builder.tree import DEEPEST, Draft, Item
-from audiences.models import Audience, StaticList
+from audiences.builder.words import (
+    LABELS,
+    NOTHING,
+    PROPERTY_WORDS,
+    UNITS,
+    WINDOWS,
+    WITHOUT,
+)
 from audiences.rules import Node
 from audiences.shapes import MOST_PROPERTIES, PROPERTY_OPS, Param
-
-Choice = tuple[str, str]
-MOST_CHOICES = 200
-
-LABELS = {
-    "values": gettext_lazy("Values, separated by commas"),
-    "value": gettext_lazy("Value"),
-    "low": gettext_lazy("From"),
-    "high": gettext_lazy("To"),
-    "from": gettext_lazy("First day"),
-    "to": gettext_lazy("Last day"),
-    "date": gettext_lazy("Day"),
-    "days": gettext_lazy("Days"),
-    "count": gettext_lazy("Times"),
-    "minutes": gettext_lazy("Time"),
-    "within": gettext_lazy("When"),
-    "property": gettext_lazy("Property"),
-    "campaigns": gettext_lazy("Campaigns"),
-    "salt": gettext_lazy("Word"),
-}
-PROPERTY_WORDS = {
-    "any_of": gettext_lazy("is any of"),
-    "none_of": gettext_lazy("is none of"),
-    "contains": gettext_lazy("contains"),
-    "equals": gettext_lazy("is exactly"),
-    "more_than": gettext_lazy("is more than"),
-    "at_least": gettext_lazy("is at least"),
-    "less_than": gettext_lazy("is less than"),
-    "at_most": gettext_lazy("is at most"),
-}
-# Words after an input.
-UNITS = {"days": gettext_lazy("days"), "count": gettext_lazy("times")}
-# Of ticks: what none means, and what to say where there is nothing to tick.
-NOTHING = {
-    "ids": gettext_lazy("Choose lists"),
-    "campaigns": gettext_lazy("any campaign"),
-    "send": gettext_lazy("everybody who matches below"),
-    "leave": gettext_lazy("nobody"),
-}
-WITHOUT = {
-    "ids": gettext_lazy("There is no list yet. Upload one first."),
-    "campaigns": gettext_lazy("There is no campaign yet."),
-    "send": gettext_lazy("There is no named audience yet."),
-    "leave": gettext_lazy("There is no named audience yet."),
-}
-WINDOWS = (
-    ("", gettext_lazy("ever")),
-    ("days", gettext_lazy("in the last … days")),
-    ("hours", gettext_lazy("in the last … hours")),
-    ("dates", gettext_lazy("between two days")),
-)
-
-# Which ids of another app can be chosen, by a parameter's kind: (id, name), the newest first.
-_choices: dict[str, Callable[[Site], Iterable[Choice]]] = {}
-
-
-def offer(kind: str, find: Callable[[Site], Iterable[Choice]]) -> None:
-    """Let ids of an app above this one be chosen by name (AppConfig.ready)."""
-    _choices[kind] = find
 
 
 @dataclass
@@ -363,10 +311,7 @@ class _Showing:
     def choices(self, kind: str) -> tuple[Choice, ...]:
         found = self._choices.get(kind)
         if found is None:
-            find = _choices.get(kind, _nothing)
-            found = self._choices[kind] = tuple(
-                (str(id_), name) for id_, name in list(find(self.site))[:MOST_CHOICES]
-            )
+            found = self._choices[kind] = choices.of(kind, self.site)
         return found
 
     @cached_property
@@ -376,16 +321,12 @@ class _Showing:
 
 def picks(draft: Draft, site: Site) -> list[Input]:
     """Whole audiences to send to, and to leave out: ticks of a form that asks for them apart."""
-    choices = tuple(_audiences(site))
+    named = choices.of("audience", site)
     labels = {"send": _("Send to"), "leave": _("Leave out")}
     return [
-        Input(f"id_{key}", key, key, label, choices=choices, chosen=tuple(getattr(draft, key)))
+        Input(f"id_{key}", key, key, label, choices=named, chosen=tuple(getattr(draft, key)))
         for key, label in labels.items()
     ]
-
-
-def _nothing(_site: Site) -> Iterable[Choice]:
-    return ()
 
 
 def _params(item: Item) -> list[tuple[str, Param]]:
@@ -417,17 +358,3 @@ def _option(value: str, label: str, *, selected: bool = False) -> SafeString:
 
 def _selected(key: str, html: SafeString, chosen: str) -> str:
     return html.replace("<option", "<option selected", 1) if key == chosen else html
-
-
-def _audiences(site: Site) -> Iterable[Choice]:
-    found = Audience.objects.filter(site=site).exclude(name="").order_by("name")
-    return [(str(pk), name) for pk, name in found.values_list("pk", "name")[:MOST_CHOICES]]
-
-
-def _lists(site: Site) -> Iterable[Choice]:
-    found = StaticList.objects.filter(site=site).order_by("name")
-    return [(str(pk), name) for pk, name in found.values_list("pk", "name")[:MOST_CHOICES]]
-
-
-offer("audience", _audiences)
-offer("ids", _lists)
