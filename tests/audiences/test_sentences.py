@@ -226,7 +226,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-NASTY = "<script>\"'&amp;{name}{values}{0}%s%(n)s</em>"
+NASTY = "<i>\"'&amp;{name}{values}{0}%s%(n)s</em>"
 
 
 def nasty(node: Any) -> Any:
