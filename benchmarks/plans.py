@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 # Which of the months it is, and its alias, is the same for all of them.
-MONTH = re.compile(r"(_event|_delivery)_(?:20\d{4})\b")
+MONTH = re.compile(r"(_event|_delivery)_20\d{4}")
 ALIAS = re.compile(r"\b(on \w+) \w+$")
 SEQUENTIAL = re.compile(r"Seq Scan on subscribers_event\b")
 
