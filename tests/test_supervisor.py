@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,47 @@ def test_a_database_that_is_up_to_date_is_not_migrated(monkeypatch: pytest.Monke
     monkeypatch.setattr("django.db.migrations.executor.MigrationExecutor.migration_plan", list_one)
     schema.migrate()
     assert calls == ["migrate"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_indexes_are_made_while_other_machines_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CREATE INDEX CONCURRENTLY waits for every statement that runs: none may wait for us."""
+    asked: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def migrate(name: str, **options: object) -> None:
+            asked.append(name)
+            if len(asked) == 1:
+                waiting.append(pool.submit(other))
+                while not others_asked():
+                    assert not waiting[0].done(), waiting[0].result()
+                with connection.cursor() as cursor:
+                    cursor.execute("CREATE INDEX CONCURRENTLY made ON accounts_site (name)")
+                    cursor.execute("DROP INDEX made")
+
+        def other() -> None:
+            try:
+                schema.migrate()
+            finally:
+                connection.close()
+
+        waiting: list[Future[None]] = []
+        monkeypatch.setattr(schema, "call_command", migrate)
+        plan = "django.db.migrations.executor.MigrationExecutor.migration_plan"
+        monkeypatch.setattr(plan, list_one)
+        schema.migrate()
+        waiting[0].result()
+    assert asked == ["migrate", "migrate"]
+
+
+def others_asked() -> bool:
+    """Whether another session has asked for a lock of the kind."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE query LIKE '%advisory_lock%' AND pid <> pg_backend_pid()"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def list_one(executor: object, targets: object) -> list[str]:
