@@ -9,9 +9,15 @@ from audiences.models import Audience
 from campaigns import partitions, planning, reports, starting
 from campaigns.models import Batch, Delivery, Run
 from subscribers import events
-from subscribers.models import Subscription
+from subscribers.models import Subscription, TestDevice
 from tests.campaigns.engine import check_books
-from tests.factories import make_campaign, make_site, make_subscriber, make_subscription
+from tests.factories import (
+    make_campaign,
+    make_site,
+    make_subscriber,
+    make_subscription,
+    make_user,
+)
 
 
 @pytest.mark.django_db
@@ -85,6 +91,19 @@ def test_a_chunk_asks_few_devices_whatever_the_rule(settings: Settings) -> None:
     assert [planning.plan_chunk(run.pk) for _ in range(4)] == [True, True, True, False]
     assert Delivery.objects.get().subscription_id == vip.pk
     assert Batch.objects.get().audience == 1
+
+
+@pytest.mark.django_db
+def test_a_test_does_not_go_through_everybody(settings: Settings) -> None:
+    settings.SEND_BATCH = 1
+    site, tester = make_site(), make_user()
+    devices = [make_subscription(site) for _ in range(planning.BATCHES_PER_CHUNK + 2)]
+    for device in (devices[0], devices[-1]):
+        TestDevice.objects.create(user=tester, subscription=device)
+    run = starting.send_test(make_campaign(site), tester)
+    assert planning.plan_chunk(run.pk) is False
+    planned = Delivery.objects.order_by("subscription_id")
+    assert [one.subscription_id for one in planned] == [devices[0].pk, devices[-1].pk]
 
 
 @pytest.mark.django_db
