@@ -14,6 +14,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # What an attempt that was interrupted left is never used, and would be in the way.
+        migrations.RunSQL("DROP INDEX IF EXISTS subscription_audience", migrations.RunSQL.noop),
         AddIndexConcurrently(
             model_name='subscription',
             index=models.Index(fields=['site', 'subscriber'], include=('id', 'state', 'channel', 'language', 'time_zone', 'browser', 'platform', 'created_at'), name='subscription_audience'),
