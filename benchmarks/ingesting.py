@@ -21,8 +21,8 @@ from benchmarks import machine
 if TYPE_CHECKING:
     from accounts.models import Site
 
-ROUNDS = 5
-BATCHES = 10
+ROUNDS = 6
+BATCHES = 20
 BATCH = 1_000
 NEW_DEVICES = 10_000
 NO_EVENT_INDEX = "ALTER TABLE subscribers_event DROP CONSTRAINT event_once"
