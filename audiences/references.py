@@ -1,4 +1,4 @@
-"""Rules that name other audiences: written out, circles refused, and who names whom."""
+"""Rules that name other audiences: written out, circles refused."""
 
 from __future__ import annotations
 
@@ -134,17 +134,4 @@ def names_of(rules: Iterable[Rule], site: Site) -> Mapping[str, str]:
         found = {str(pk): name for pk, name in named}
     for ask, ids in others.items():
         found |= ask(site, ids)
-    return found
-
-
-def naming(audience: Audience) -> list[Audience]:
-    """The audiences of the site whose rule names this one, also those that belong to a campaign."""
-    mentions = Audience.objects.filter(site=audience.site_id, rule__icontains=str(audience.pk))
-    found = []
-    for other in mentions.exclude(pk=audience.pk):
-        try:
-            if audience.pk in parse(other.rule).references:
-                found.append(other)
-        except RuleError:
-            found.append(other)
     return found

@@ -101,7 +101,6 @@ def test_a_diamond_is_no_circle(site: Site) -> None:
     rule = rules.parse(of(left, right, tip))
     references.check(rule, site)
     assert len(list(references.resolve(rule, site).root.leaves())) == 3
-    assert references.naming(tip) == [left, right] or references.naming(tip) == [right, left]
 
 
 def test_what_is_not_there_is_refused_with_its_place(site: Site) -> None:
@@ -200,13 +199,3 @@ def test_names_what_a_rule_names(site: Site) -> None:
         str(campaign.pk): "Winter",
     }
     assert references.names(rules.EVERYONE, site) == {}
-
-
-def test_finds_who_names_an_audience(site: Site) -> None:
-    friends = named(site, "Friends", VIP)
-    naming = named(site, "Naming", {"none": [ref(friends)]})
-    campaign = make_campaign(site, rule=of(friends))
-    # Its id as a value is no reference.
-    named(site, "Value", {"field": "tag", "op": "any_of", "values": [str(friends.pk)]})
-    named(make_site(name="Other"), "Foreign", ref(friends))
-    assert set(references.naming(friends)) == {naming, campaign.audience}
