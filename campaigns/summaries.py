@@ -1,16 +1,18 @@
-"""A list of campaigns with what each has come to: two queries, however long the list is."""
+"""A list of campaigns with what each has come to: as many queries, however long the list is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from django.db.models import Sum
 
 from accounts.bars import Part
-from audiences import rules, sentences
+from audiences import references, rules, sentences
 from campaigns import pace, reports
 from campaigns.models import PUBLIC_COUNTS, Batch, Campaign, Run
 
@@ -22,6 +24,8 @@ class Summary:
     campaign: Campaign
     run: Run | None
     counts: dict[str, Any]
+    # What the rules of the whole list name; None: of no list.
+    names: Callable[[], Mapping[str, str]] | None = None
 
     @property
     def state(self) -> str:
@@ -65,8 +69,9 @@ class Summary:
     @property
     def sentence(self) -> str:
         """Who gets it, in words; empty for a rule that is not understood (any more)."""
+        names = self.names() if self.names else None
         try:
-            return sentences.sentence(self.campaign.audience.rule, self.campaign.site)
+            return sentences.sentence(self.campaign.audience.rule, self.campaign.site, names)
         except rules.RuleError:
             return ""
 
@@ -82,7 +87,10 @@ class Summary:
 
 
 def of(campaigns: Sequence[Campaign]) -> list[Summary]:
-    """Summaries in the same order. Load `audience` with the campaigns if sentences are shown."""
+    """Summaries of one site's campaigns, in the same order.
+
+    Load `audience` with the campaigns if sentences are shown.
+    """
     ids = [one.pk for one in campaigns if one.state not in Campaign.EDITABLE]
     runs = {
         run.campaign_id: run for run in Run.objects.filter(campaign__in=ids, kind=Run.Kind.CAMPAIGN)
@@ -93,8 +101,18 @@ def of(campaigns: Sequence[Campaign]) -> list[Summary]:
         for row in Batch.objects.filter(run__in=list(runs.values())).values("run").annotate(**sums)
     }
     nothing: dict[str, Any] = dict.fromkeys(PUBLIC_COUNTS, 0)
+    names = cache(partial(_names, campaigns))
     return [
-        Summary(one, run, counted.get(run.pk, nothing) if run else nothing)
+        Summary(one, run, counted.get(run.pk, nothing) if run else nothing, names)
         for one in campaigns
         for run in [runs.get(one.pk)]
     ]
+
+
+def _names(campaigns: Sequence[Campaign]) -> Mapping[str, str]:
+    """What their rules name, asked for once when the first sentence is shown."""
+    found = []
+    for campaign in campaigns:
+        with contextlib.suppress(rules.RuleError):
+            found.append(rules.parse(campaign.audience.rule))
+    return references.names_of(found, campaigns[0].site)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Role, Site
+from audiences.models import Audience
 from campaigns import planning, starting
 from campaigns.models import Batch, Campaign
 from campaigns.views import listing
@@ -115,6 +116,18 @@ def test_queries_do_not_grow_with_the_list(
         one_of_each(site)
     with django_assert_num_queries(8):
         bob.get(address)
+
+
+def test_names_are_asked_for_once(
+    site: Site, bob: Client, address: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(5):
+        named = Audience.objects.create(site=site, name=f"Friends {number}")
+        rule = {"version": 2, "none": [{"audience": str(named.pk)}]}
+        make_campaign(site, name=f"Campaign {number}", rule=rule)
+    with django_assert_num_queries(7):
+        page = text(bob.get(address))
+    assert all(f"the audience Friends {number}" in page for number in range(5))
 
 
 def test_asks_again_only_while_something_runs(site: Site, bob: Client, address: str) -> None:
