@@ -250,10 +250,15 @@ def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
 def duplicate(campaign: Campaign, by: User | None) -> Campaign:
     """A new draft that says the same to the same people, as fast; it keeps no time.
 
-    A utm_campaign that follows the name follows the copy's, so that clicks are told apart.
+    A utm_campaign that follows the name follows the copy's, so that clicks are told apart. Refused
+    where what the rule names is gone: nobody else may take their place.
     """
     name = _("%(name)s (copy)") % {"name": campaign.name[: LONGEST_NAME - 20]}
-    copy = create(campaign.site, by=by, name=name, rule=campaign.audience.rule)
+    try:
+        copy = create(campaign.site, by=by, name=name, rule=campaign.audience.rule)
+    except rules.RuleError as error:
+        sentence = _("It can't be copied with its audience. %(why)s")
+        raise Refused(sentence % {"why": error.sentence}) from error
     contents = _contents(message_of(campaign))
     if contents["utm_campaign"] == utm_of(campaign.name):
         contents["utm_campaign"] = utm_of(copy.name)

@@ -125,6 +125,7 @@ def schedule(
     if moment <= timezone.now():
         raise Refused(_("That moment has passed. Pick a later one, or send now."))
     _message_of(campaign)
+    _rule_of(campaign)
     if not move(
         campaign,
         Campaign.EDITABLE,

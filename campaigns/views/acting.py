@@ -180,7 +180,12 @@ def throttle(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
 @require_POST
 def duplicate(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
     """A draft that says the same; of a campaign in any state."""
-    copy = drafting.duplicate(campaign_of(request.site, campaign_id), request.user)
+    campaign = campaign_of(request.site, campaign_id)
+    try:
+        copy = drafting.duplicate(campaign, request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return back_to(campaign)
     messages.success(request, _("This is the copy. The original is as it was."))
     return redirect("campaigns:message", copy.site_id, copy.pk)
 

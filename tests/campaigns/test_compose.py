@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Site, User
 from audiences import saving
+from audiences.models import Audience
 from campaigns import drafting, readiness, starting
 from campaigns.models import Campaign, Message, Run
 from subscribers.models import Subscription, TestDevice
@@ -692,6 +693,19 @@ def test_duplicate_opens_the_copy(client: Client, campaign: Campaign) -> None:
     answer = client.post(at(campaign, "duplicate"))
     copy = Campaign.objects.exclude(pk=campaign.pk).get()
     assert answer.headers["Location"] == at(copy, "message")
+
+
+def test_a_copy_does_not_go_to_others(client: Client, campaign: Campaign) -> None:
+    named = Audience.objects.create(site=campaign.site, name="Friends")
+    rule = {"version": 2, "none": [{"audience": str(named.pk)}]}
+    Audience.objects.filter(pk=campaign.audience_id).update(rule=rule)
+    campaign.refresh_from_db()
+    starting.start(campaign)
+    starting.cancel(campaign)
+    named.delete()
+    page = client.post(at(campaign, "duplicate"), follow=True).content.decode()
+    assert "be copied with its audience. An audience that this names is not there" in page
+    assert Campaign.objects.get() == campaign
 
 
 def test_delete_removes_a_draft_only(client: Client, campaign: Campaign) -> None:

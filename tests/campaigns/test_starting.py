@@ -59,6 +59,8 @@ def test_nobody_is_sent_to_because_a_campaign_is_gone(site: Site) -> None:
     drafting.delete(before)
     with pytest.raises(starting.Refused, match="not there any more"):
         starting.start(campaign)
+    with pytest.raises(starting.Refused, match="not there any more"):
+        starting.schedule(campaign, datetime(2099, 6, 1, 18, 0), "Europe/Oslo")
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.DRAFT
 
