@@ -36,6 +36,8 @@ class _Resolving:
         self.site = site
         # Whether lists and campaigns that are named must be there, too.
         self.strict = strict
+        # Ids that were found, by the parameter that names them.
+        self.there: dict[str, set[str]] = {}
         self.conditions = 0
         self.rules: dict[UUID, tuple[str, Rule]] = {}
 
@@ -56,10 +58,12 @@ class _Resolving:
         """Who is not on a list that is gone is everybody: that must not be meant by accident."""
         ask = condition.about.names
         for key in ("values", "campaigns") if ask else ():
-            ids = set(condition.args.get(key, ()))
-            if ask and ids - ask(self.site, ids).keys():
+            there = self.there.setdefault(key, set())
+            ids = set(condition.args.get(key, ())) - there
+            if ask and ids and ids - ask(self.site, ids).keys():
                 sentence = _("A list or campaign that this names is not there any more.")
                 raise RuleError(key, sentence)
+            there |= ids
 
     def grow(self) -> None:
         self.conditions += 1
