@@ -180,7 +180,7 @@ def test_pages_ask_the_same_however_much_there_is(
     buyers: StaticList,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    """Session, user, membership, sites; count and lists. Of one: list, history, size, uses."""
+    """Session, user, membership, sites; count and lists. Of one: list, history, size, two of uses."""
     for number in range(60):
         lists.create(site, f"List {number:02}", by=BY)
     with django_assert_num_queries(6):
@@ -188,5 +188,5 @@ def test_pages_ask_the_same_however_much_there_is(
     assert "51–61 of 61" in html(client.get(url(site, "?page=2")))
     for _ in range(25):
         client.post(url(buyers, "uploads/"), form())
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         assert "1–20 of 25" in html(client.get(url(buyers)))
