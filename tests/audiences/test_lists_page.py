@@ -180,7 +180,7 @@ def test_pages_ask_the_same_however_much_there_is(
     buyers: StaticList,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    """Session, user, membership, sites; count and lists. Of one: list, history, size, two of uses."""
+    """Session, user, membership, sites; count and lists. Of one: list, history, size, two uses."""
     for number in range(60):
         lists.create(site, f"List {number:02}", by=BY)
     with django_assert_num_queries(6):
