@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audiences import counting, rules
+from audiences import counting, references, rules
 from audiences.counting import Reach
 from audiences.platforms import Platforms
 from audiences.rules import Rule
@@ -130,6 +130,10 @@ class Standing:
         return found
 
     def _in_audience(self) -> list[Problem]:
+        try:
+            references.check(self.rule, self.campaign.site)
+        except rules.RuleError as error:
+            return [Problem(Step.AUDIENCE, "who", error.sentence)]
         # Nobody among some of the people is not nobody.
         if self.devices or self.estimated:
             return []

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -27,7 +28,7 @@ from accounts.session_store import SessionStore
 from audiences import lists, sizes
 from audiences.jobs import enqueue_sizes
 from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
-from subscribers import partitions
+from subscribers import carts, partitions
 
 TICK_SECONDS: Final = 1.0
 SWEEP_EVERY: Final = 15  # ticks
@@ -104,10 +105,10 @@ def sweep() -> None:
         clean_registries(django_rq.get_queue(name))
     # A restart or an emptied Redis makes it more than once a day, which does no harm.
     if cache.add(PURGED_KEY, value=True, timeout=PURGE_EVERY):
-        SessionStore.clear_expired()
-        partitions.keep(timezone.now())
-        sizes.drop_old(timezone.now())
-        lists.forget_problems(timezone.now())
+        now = timezone.now()
+        attempt(SessionStore.clear_expired)
+        for forget in (partitions.keep, carts.keep, sizes.drop_old, lists.forget_problems):
+            attempt(partial(forget, now))
 
 
 def run() -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.models import Site
+from subscribers import partitions
 from subscribers.incoming import Refused
 from subscribers.models import Cart
 
@@ -225,6 +226,12 @@ def _value(properties: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) ->
     if value is not None and value > MOST:
         raise Refused("cart", "The cart's value is too large.", field="properties.value")
     return None if value is None else value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def keep(now: datetime) -> int:
+    """Forget carts that nothing has happened to since before events are kept; how many."""
+    old = Cart.objects.filter(updated_at__lt=partitions.oldest_kept(now))
+    return old.delete()[0]
 
 
 def _amount(value: object, at: str) -> Decimal | None:

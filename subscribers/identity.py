@@ -28,7 +28,15 @@ def signature(site: Site, external_id: str) -> str:
 
 
 def check_signature(site: Site, change: Change) -> None:
-    """A signature that was sent must be right; where the site requires one, it must be there."""
+    """A signature that was sent must be right; where the site requires one, it must be there.
+
+    An address says who somebody is as an id does: a list of hashes may name people by it.
+    """
+    named = {"email", "email_sha256"} & set(change.attributes)
+    if change.external_id is None and named and site.identity_required:
+        name = min(named)
+        sentence = "Identify with a signature in the same request, or set it from your server."
+        raise Refused("signature", sentence, field=f"attributes.{name}", status=403)
     if change.external_id is None or (change.signature is None and not site.identity_required):
         return
     if change.signature is None:

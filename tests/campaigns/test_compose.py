@@ -775,3 +775,13 @@ def test_the_run_of_another_campaign_is_no_test_of_this_one(
 ) -> None:
     run = starting.start(make_campaign(site))
     assert client.get(at(campaign, "test_run", run.pk)).status_code == 404
+
+
+def test_the_review_says_that_the_audience_names_what_is_gone(
+    client: Client, campaign: Campaign
+) -> None:
+    gone = "5e3f2b1a-0000-4000-8000-000000000000"
+    rule = {"version": 2, "none": [{"field": "list", "op": "any_of", "values": [gone]}]}
+    Audience.objects.filter(pk=campaign.audience_id).update(rule=rule)
+    page = client.get(at(campaign, "review")).content.decode()
+    assert "is not there any more" in page

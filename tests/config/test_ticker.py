@@ -19,7 +19,9 @@ from campaigns import epochs, leading, overview, starting
 from campaigns.models import Campaign, Epoch, Leader, QueueMinute, Run, ServiceMinute
 from config import ticker
 from config.ticker import Ticker
-from tests.factories import make_campaign, make_site
+from subscribers import partitions
+from subscribers.models import Cart
+from tests.factories import make_campaign, make_site, make_subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -161,6 +163,23 @@ def test_the_sweeper_lets_ended_sessions_go_once_a_day() -> None:
     Session.objects.update(expire_date=now - timedelta(days=1))
     ticker.sweep()
     assert Session.objects.count() == 1
+
+
+def test_a_part_of_the_day_that_fails_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_now: datetime) -> None:
+        raise RuntimeError("no month today")
+
+    monkeypatch.setattr(partitions, "keep", broken)
+    old = Cart.objects.create(
+        subscriber=make_subscriber(site := make_site()),
+        site=site,
+        updated_at=timezone.now() - timedelta(days=3_000),
+    )
+    ticker.sweep()
+    assert "no month today" in caplog.text
+    assert not Cart.objects.filter(pk=old.pk).exists()
 
 
 def test_the_sweeper_drops_reports_of_lists_once_a_day() -> None:

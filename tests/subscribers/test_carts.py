@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from accounts.models import Site
 from subscribers import carts
@@ -262,3 +263,15 @@ def test_a_cart_moves_to_whoever_has_none(site: Site) -> None:
     carts.move(source.pk, target.pk)
     assert row(target).items == [MITT]
     assert Cart.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_carts_are_kept_as_long_as_events(settings: Settings) -> None:
+    settings.EVENT_RETENTION_DAYS = 30
+    site = make_site()
+    for days in (29, 31):
+        person = make_subscriber(site, external_id=f"C-{days}")
+        at = NOON - timedelta(days=days)
+        Cart.objects.create(subscriber=person, site=site, updated_at=at)
+    assert carts.keep(NOON) == 1
+    assert Cart.objects.get().subscriber.external_id == "C-29"

@@ -137,6 +137,20 @@ def test_signature_required() -> None:
     assert visitor.change(tags={"add": ["x"]}).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["email", "email_sha256"])
+def test_an_address_says_who_somebody_is(name: str) -> None:
+    visitor = subscribed()
+    mine = {name: "ada@example.com" if name == "email" else "ab" * 32}
+    visitor.site.identity_required = True
+    visitor.site.save()
+    response = visitor.change(attributes=mine)
+    assert (response.status_code, answer(response)["field"]) == (403, f"attributes.{name}")
+    assert Subscriber.objects.get().email_hash == ""
+    right = identity.signature(visitor.site, "7")
+    assert visitor.change(external_id="7", signature=right, attributes=mine).status_code == 200
+    assert len(Subscriber.objects.get().email_hash) == 64
+
+
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("wrong", ["", "00", "ø", "other", "foreign"])
 def test_wrong_signature(required: bool, wrong: str) -> None:
