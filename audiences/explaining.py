@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences import compiling, references, sentences
 from audiences.catalogue import Names, Scope
+from audiences.catalogue.behaviour import shown_event
 from audiences.catalogue.devices import DEVICE
 from audiences.models import Audience
 from audiences.rules import Condition, Group, Match, Node, Reference, Rule, RuleError, parse
@@ -238,7 +239,7 @@ class _Telling:
             clause=sentences.clause(node, self.tree.names),
             value=value,
             field=node.field,
-            about=str(node.args.get("name") or node.about.label),
+            about=shown_event(node.args["name"]) if "name" in node.args else str(node.about.label),
             devices=tuple(
                 Seen(one, self.tree.holds(node, one), self.value(node, one))
                 for one in (self.devices if differ else ())
