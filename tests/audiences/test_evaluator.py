@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -152,7 +153,12 @@ def test_a_run_is_planned_for_whom_python_names(
     monkeypatch.setattr(planning, "BATCHES_PER_CHUNK", 2)
     with undone(), time_machine.travel(population.moment.now, tick=False):
         ids = store(site, other, population)
-        run = starting.start(make_campaign(site, rule=document))
+        campaign = make_campaign(site, rule=document)
+        if names_what_is_gone(population, document):
+            with pytest.raises(starting.Refused):
+                starting.start(campaign)
+            return
+        run = starting.start(campaign)
         while planning.plan_chunk(run.pk):
             for name in EventName.objects.filter(site=site):
                 happen_to_all(name, population)
@@ -160,6 +166,23 @@ def test_a_run_is_planned_for_whom_python_names(
         found = set(planned.values_list("subscription_id", flat=True))
         active = {pk for pk, one in zip(ids, population.devices, strict=True) if one.active}
     assert found == expected(population, document, ids) & active
+
+
+def names_what_is_gone(population: Population, document: Json) -> bool:
+    """Whether the rule, or an audience that it leads to, names a list or campaign that is gone.
+
+    Such a rule is refused before anybody is sent to: its complement would be everybody.
+    """
+    told = json.dumps(document)
+    while len(longer := told + told_by_audiences(population, told)) > len(told):
+        told = longer
+    return any(gone in told for gone in (strategies.CAMPAIGNS[-1], strategies.LISTS[-1]))
+
+
+def told_by_audiences(population: Population, told: str) -> str:
+    """The rules of the audiences that a text names and whose rules are not in it yet."""
+    rules = ((one, json.dumps(rule)) for one, rule in population.world.audiences.items())
+    return "".join(rule for one, rule in rules if one in told and rule not in told)
 
 
 def happen_to_all(name: EventName, population: Population) -> None:
