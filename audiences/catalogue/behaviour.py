@@ -18,6 +18,7 @@ from django.db.models import (
     Sum,
     Value,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.fields import Field as Column
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import In
@@ -74,8 +75,12 @@ def property_q(item: Args) -> Q:
     if "values" in item:
         read = kinds.of_json("text", "properties", item["property"])
         return kinds.any_text(read, item["op"], item["values"])
-    read = kinds.of_json("number", "properties", item["property"])
-    return kinds.number_q(read, item["op"], item)
+    return kinds.number_q(number_of(item["property"]), item["op"], item)
+
+
+def number_of(name: str) -> Combinable:
+    """A property as a number; NULL where it is none. What events are worth has a column."""
+    return F(name) if name == "value" else kinds.of_json("number", "properties", name)
 
 
 def people(found: QuerySet[Any, Any]) -> Q:
@@ -241,8 +246,7 @@ def summed(which: str) -> Field:
     }[which]
 
     def figure(args: Args) -> Any:
-        read = kinds.of_json("number", "properties", args["property"])
-        return aggregate(read, output_field=Column())
+        return aggregate(number_of(args["property"]), output_field=Column())
 
     def asks(op: str, args: Args, scope: Scope) -> Q:
         if op == "not_equals":

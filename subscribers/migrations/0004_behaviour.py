@@ -14,8 +14,9 @@ CREATE TABLE subscribers_event (
     number bigint NOT NULL,
     received_at timestamptz NOT NULL,
     properties jsonb NOT NULL,
-    -- Serves audiences without a look at the rows: who did this, when, how often.
-    CONSTRAINT event_once PRIMARY KEY (name_id, subscriber_id, at, number)
+    value numeric GENERATED ALWAYS AS (beckon_number(properties -> 'value')) STORED,
+    -- Serves audiences without a look at the rows: who did this, when, how often, for how much.
+    CONSTRAINT event_once PRIMARY KEY (name_id, subscriber_id, at, number) INCLUDE (value)
 ) PARTITION BY RANGE (at);
 """
 
@@ -66,6 +67,7 @@ EVENT = migrations.CreateModel(
         ('number', models.BigIntegerField()),
         ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
         ('properties', models.JSONField(default=dict)),
+        ('value', models.GeneratedField(db_persist=True, expression=models.Func(models.fields.json.KeyTransform('value', 'properties'), function='beckon_number'), output_field=models.DecimalField(decimal_places=50, max_digits=100))),
     ],
     options={
         'db_table': 'subscribers_event',

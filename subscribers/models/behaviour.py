@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -49,6 +50,12 @@ class Event(models.Model):
     number = models.BigIntegerField()
     received_at = models.DateTimeField(default=timezone.now)
     properties = models.JSONField(default=dict)
+    # What it is worth, read once: the key carries it, so that sums need no look at the rows.
+    value = models.GeneratedField(
+        expression=models.Func(KeyTransform("value", "properties"), function="beckon_number"),
+        output_field=models.DecimalField(max_digits=100, decimal_places=50),
+        db_persist=True,
+    )
 
     class Meta:
         db_table = "subscribers_event"  # made partitioned by its migration
