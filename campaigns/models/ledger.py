@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from campaigns.models.campaigns import Campaign, Message
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
 from subscribers.models import Subscription
 
 
@@ -50,6 +51,16 @@ class Run(models.Model):
     started_by_name = models.CharField(max_length=150, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    # From then on nothing more of it is sent.
+    expires_at = models.DateTimeField(null=True)
+    # With variants: when the winner is chosen, which one it is and since when.
+    decide_at = models.DateTimeField(null=True)
+    winner = models.PositiveSmallIntegerField(null=True)
+    winner_at = models.DateTimeField(null=True)
+    # What was foretold before it began.
+    forecast = models.ForeignKey(
+        "DryRun", null=True, on_delete=models.SET_NULL, related_name="runs"
+    )
     # When the ticker last handed it to the queue for planning.
     enqueued_at = models.DateTimeField(null=True)
 
@@ -101,6 +112,7 @@ class Batch(models.Model):
     expired = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
     unknown = models.PositiveIntegerField(default=0)
+    holdout = models.PositiveIntegerField(default=0)
     displayed = models.PositiveIntegerField(default=0)
     clicked = models.PositiveIntegerField(default=0)
     dismissed = models.PositiveIntegerField(default=0)
@@ -124,6 +136,7 @@ class Batch(models.Model):
                     + F("expired")
                     + F("cancelled")
                     + F("unknown")
+                    + F("holdout")
                 ),
                 name="batch_adds_up",
             ),
@@ -154,6 +167,7 @@ class Delivery(models.Model):
         EXPIRED = 6, _("Expired")
         CANCELLED = 7, _("Cancelled")
         UNKNOWN = 8, _("Unknown")
+        HOLDOUT = 9, _("Kept back")
 
     pk = models.CompositePrimaryKey("month", "run_id", "subscription_id")
     month = models.DateField()
@@ -171,6 +185,8 @@ class Delivery(models.Model):
     status_code = models.PositiveSmallIntegerField(null=True)
     # The message version that was sent.
     version = models.PositiveSmallIntegerField(null=True)
+    # 0 for variant A; null: there are none, or the winner is not chosen yet.
+    variant = models.PositiveSmallIntegerField(null=True)
     # Milliseconds from the request to its answer.
     took_ms = models.PositiveSmallIntegerField(null=True)
     # How often a person had it sent again though it was unknown.
@@ -182,7 +198,7 @@ class Delivery(models.Model):
     clicked_at = models.DateTimeField(null=True)
     dismissed_at = models.DateTimeField(null=True)
     # A short code (campaigns.reasons) and what the push service answered with.
-    reason = models.CharField(max_length=40, blank=True, default="")
+    reason = models.CharField(max_length=80, blank=True, default="")
     message_location = models.TextField(blank=True, default="")
 
     class Meta:
@@ -206,6 +222,7 @@ PUBLIC_COUNTS: tuple[str, ...] = (
     "expired",
     "cancelled",
     "unknown",
+    "holdout",
     "pending",
     "displayed",
     "clicked",
