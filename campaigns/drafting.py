@@ -24,7 +24,7 @@ from audiences import rules, saving
 from audiences.models import Audience
 from campaigns import content, payload, scheduling
 from campaigns.models import Campaign, Delivery, Message, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 
 LONGEST_NAME = 120
 UTM_SOURCE = "beckon"

@@ -32,6 +32,7 @@ from accounts import audit
 from accounts.models import AuditEvent
 from campaigns import starting
 from campaigns.models import Campaign, Epoch, Run
+from campaigns.refusals import Refused
 
 # What a restored database can have forgotten unnoticed: the time between two counts.
 COUNT_SECONDS: Final = 10
@@ -217,7 +218,7 @@ def pause_runs() -> int:
     running = Campaign.objects.filter(state=Campaign.State.RUNNING).select_related("site")
     for campaign in running.order_by("pk"):
         # Refused: somebody paused, cancelled or finished it in the meantime.
-        with contextlib.suppress(starting.Refused):
+        with contextlib.suppress(Refused):
             starting.pause(campaign, reason=reason)
             stopped += 1
     open_runs = Run.objects.filter(state__in=(Run.State.PLANNING, Run.State.RUNNING))

@@ -23,7 +23,7 @@ from accounts.models import User
 from accounts.templatetags.beckon import number
 from campaigns import starting
 from campaigns.models import Batch, Campaign, Delivery, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from subscribers.models import Subscription
 
 # Safari shows each push, also one with the tag of an earlier one.

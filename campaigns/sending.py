@@ -28,6 +28,7 @@ from campaigns.leases import Lease, Lost
 from campaigns.lines import Line
 from campaigns.models import Delivery, Run
 from campaigns.recording import Landed
+from campaigns.refusals import Refused
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 
 # So many requests are made between two looks at the network.
@@ -364,5 +365,5 @@ def pause(run: Run, sentence: str) -> None:
         )
         return
     # Refused: somebody paused or cancelled it in the meantime.
-    with contextlib.suppress(starting.Refused):
+    with contextlib.suppress(Refused):
         starting.pause(run.campaign, reason=sentence[:400])

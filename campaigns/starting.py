@@ -14,17 +14,10 @@ from accounts.models import User
 from audiences import references, rules
 from campaigns import finishing, partitions, payload, scheduling
 from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial, month_of
+from campaigns.refusals import Refused
 from subscribers.models import Subscription, TestDevice
 
 log = logging.getLogger("beckon.starting")
-
-
-class Refused(Exception):
-    """The campaign's state forbids it. The sentence is for the person who asked."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def move(campaign: Campaign, frm: tuple[str, ...], to: str, **fields: object) -> bool:

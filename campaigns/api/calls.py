@@ -12,8 +12,8 @@ from rest_framework.request import Request
 
 from accounts.models import ApiKey, Site
 from audiences import rules
-from campaigns import starting
 from campaigns.models import Campaign
+from campaigns.refusals import Refused
 
 
 class Conflict(APIException):
@@ -44,7 +44,7 @@ def attempt(act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call the domain; its refusals become 400 and 409 with the field and the sentence."""
     try:
         return act(*args, **kwargs)
-    except starting.Refused as refusal:
+    except Refused as refusal:
         raise Conflict(refusal.sentence) from refusal
     except rules.RuleError as error:
         raise ValidationError({"audience": [str(error)]}) from error

@@ -18,9 +18,10 @@ from campaigns import drafting, rates, resending, starting
 from campaigns.forms import ThrottleForm, wall_of
 from campaigns.models import Campaign
 from campaigns.readiness import Problem, Standing, Step, confirms
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from campaigns.steps import number
-from campaigns.views.compose import campaign_of, review_page
+from campaigns.views.compose import campaign_of
+from campaigns.views.review import review_page
 
 
 @member(Role.MARKETER)

@@ -21,8 +21,9 @@ from campaigns import drafting, payload, reports, starting
 from campaigns.forms import RevisionForm
 from campaigns.models import Campaign, Message
 from campaigns.readiness import Standing
-from campaigns.starting import Refused
-from campaigns.views.compose import campaign_of, facts, started
+from campaigns.refusals import Refused
+from campaigns.views.compose import campaign_of, started
+from campaigns.views.message import facts
 
 
 @member(Role.MARKETER)

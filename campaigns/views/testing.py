@@ -15,7 +15,7 @@ from accounts.models import Role
 from campaigns import reports, starting
 from campaigns.models import Campaign, Run
 from campaigns.readiness import Standing
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from campaigns.views.compose import campaign_of
 from subscribers.models import Subscription, TestDevice
 

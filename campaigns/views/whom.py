@@ -19,7 +19,7 @@ from audiences.views.previews import figures
 from campaigns import drafting
 from campaigns.models import Campaign
 from campaigns.readiness import Standing, Step
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from campaigns.views.compose import campaign_of, onward, page, started
 
 

@@ -22,6 +22,7 @@ from audiences.explaining import Explanation, Step
 from audiences.rules import parse
 from campaigns import planning, starting
 from campaigns.models import Delivery
+from campaigns.refusals import Refused
 from subscribers.models import Event, EventName, Subscriber, Subscription, event_number
 from tests.audiences import rule_strategies as strategies
 from tests.audiences.evaluator import holds
@@ -155,7 +156,7 @@ def test_a_run_is_planned_for_whom_python_names(
         ids = store(site, other, population)
         campaign = make_campaign(site, rule=document)
         if names_what_is_gone(population, document):
-            with pytest.raises(starting.Refused):
+            with pytest.raises(Refused):
                 starting.start(campaign)
             return
         run = starting.start(campaign)

@@ -13,6 +13,7 @@ from audiences import saving
 from audiences.models import Audience
 from campaigns import drafting, readiness, starting
 from campaigns.models import Campaign, Message, Run
+from campaigns.refusals import Refused
 from subscribers.models import Subscription, TestDevice
 from tests.audiences.rule_forms import rule_form
 from tests.campaigns.engine import drive
@@ -296,7 +297,7 @@ def test_an_edit_that_lost_against_the_start_is_refused(
     """It started between our look and our write."""
 
     def started(*_args: object) -> None:
-        raise starting.Refused("This campaign has started.")
+        raise Refused("This campaign has started.")
 
     monkeypatch.setattr(drafting, "editable", started)
     page = client.post(at(campaign, "message"), WORDS | {"name": campaign.name})
@@ -490,7 +491,7 @@ def test_a_time_that_is_refused_changes_no_speed(
     starting.schedule(campaign, NIGHT, "Europe/Oslo")
 
     def refuse(*_args: object, **_options: object) -> None:
-        raise starting.Refused("That moment has passed.")
+        raise Refused("That moment has passed.")
 
     monkeypatch.setattr(starting, "schedule", refuse)
     data = {"when": "later", "wall": "2099-06-02T18:00", "zone": "UTC", "throttle": "60"}
@@ -664,7 +665,7 @@ def test_a_refusal_of_the_start_is_shown(
     client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: object, **_options: object) -> None:
-        raise starting.Refused("Not on a Sunday.")
+        raise Refused("Not on a Sunday.")
 
     monkeypatch.setattr(starting, "start", refuse)
     refused = client.post(at(campaign, "start"))

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from campaigns import drafting, finishing, leases, planning, resending, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Message, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from campaigns.tracking import Receipt, receive
 from tests.campaigns import senders
 from tests.campaigns.calling import caller

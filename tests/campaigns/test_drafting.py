@@ -11,7 +11,7 @@ from audiences.models import Audience
 from audiences.rules import RuleError
 from campaigns import drafting, starting
 from campaigns.models import Campaign, Delivery, Message, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from subscribers.models import TestDevice
 from tests.factories import make_campaign, make_member, make_site, make_subscription
 

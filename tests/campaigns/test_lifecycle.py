@@ -33,7 +33,7 @@ from pytest_django import Settings
 from accounts.models import Site
 from campaigns import drafting, finishing, leases, ledger, planning, resending, sending, starting
 from campaigns.models import Campaign, Delivery, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from subscribers.models import Subscription
 from subscribers.transports.messages import DeliveryRequest, Outcome
 from tests.campaigns import senders

@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.models import AuditEvent, Role, Site
 from campaigns import reports, resending, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
+from campaigns.refusals import Refused
 from campaigns.resending import Preview
-from campaigns.starting import Refused
 from campaigns.tracking import Receipt, receive
 from subscribers.models import Subscription, TestDevice
 from tests.campaigns import senders

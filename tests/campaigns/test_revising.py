@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import AuditEvent, Role, Site
 from campaigns import drafting, planning, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Message, Run
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from tests.campaigns.engine import check_books
 from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_site, make_subscription

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from accounts.models import Site
 from campaigns import claiming, leases, planning, recording, reports, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
+from campaigns.refusals import Refused
 from subscribers.models import ConsentRecord, Subscription
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
@@ -322,7 +323,7 @@ def test_a_test_goes_to_my_devices_only_and_leaves_the_campaign_a_draft(site: Si
 
     mine, _other, user = device(site, "mine"), device(site, "other"), make_user()
     campaign = make_campaign(site)
-    with pytest.raises(starting.Refused):
+    with pytest.raises(Refused):
         starting.send_test(campaign, user)
     TestDevice.objects.create(user=user, subscription=mine)
     service = FakeService()

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Site
 from campaigns import drafting, planning, sending, starting
 from campaigns.models import Batch, Campaign, Run, Trial
+from campaigns.refusals import Refused
 from subscribers.models import VapidKey
 from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_site, make_subscription
@@ -22,12 +23,12 @@ def site(db: None) -> Site:
 
 def test_starting_without_a_message_is_refused_and_changes_nothing(site: Site) -> None:
     campaign = make_campaign(site, message={"title": ""})
-    with pytest.raises(starting.Refused, match="no title"):
+    with pytest.raises(Refused, match="no title"):
         starting.start(campaign)
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.DRAFT
     campaign.messages.all().delete()
-    with pytest.raises(starting.Refused):
+    with pytest.raises(Refused):
         starting.start(campaign)
 
 
@@ -38,7 +39,7 @@ def test_what_has_become_too_large_is_not_started(site: Site) -> None:
     campaign.refresh_from_db()
     with (
         override_settings(PAYLOAD_LIMIT=1500),
-        pytest.raises(starting.Refused, match="1500 is the most"),
+        pytest.raises(Refused, match="1500 is the most"),
     ):
         starting.start(campaign)
     campaign.refresh_from_db()
@@ -48,7 +49,7 @@ def test_what_has_become_too_large_is_not_started(site: Site) -> None:
 
 def test_a_cancelled_campaign_is_not_started(site: Site) -> None:
     campaign = make_campaign(site, state=Campaign.State.CANCELLED)
-    with pytest.raises(starting.Refused, match="Duplicate it"):
+    with pytest.raises(Refused, match="Duplicate it"):
         starting.start(campaign)
 
 
@@ -57,9 +58,9 @@ def test_nobody_is_sent_to_because_a_campaign_is_gone(site: Site) -> None:
     condition = {"field": "received", "op": "did_not", "campaigns": [str(before.pk)]}
     campaign = make_campaign(site, rule={"version": 2, "all": [condition]})
     drafting.delete(before)
-    with pytest.raises(starting.Refused, match="not there any more"):
+    with pytest.raises(Refused, match="not there any more"):
         starting.start(campaign)
-    with pytest.raises(starting.Refused, match="not there any more"):
+    with pytest.raises(Refused, match="not there any more"):
         starting.schedule(campaign, datetime(2099, 6, 1, 18, 0), "Europe/Oslo")
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.DRAFT
@@ -80,7 +81,7 @@ def test_a_scheduled_campaign_starts_at_its_instant_and_not_before(site: Site) -
 def test_the_past_is_no_time_to_schedule_for(site: Site) -> None:
     with (
         time_machine.travel(NOON, tick=False),
-        pytest.raises(starting.Refused, match="has passed"),
+        pytest.raises(Refused, match="has passed"),
     ):
         starting.schedule(make_campaign(site), datetime(2026, 11, 24, 12, 0), "Europe/Oslo")
 
@@ -88,7 +89,7 @@ def test_the_past_is_no_time_to_schedule_for(site: Site) -> None:
 def test_a_started_campaign_is_not_scheduled(site: Site) -> None:
     campaign = make_campaign(site)
     starting.start(campaign)
-    with pytest.raises(starting.Refused, match="started already"):
+    with pytest.raises(Refused, match="started already"):
         starting.schedule(campaign, datetime(2099, 1, 1), "UTC")
 
 
@@ -125,7 +126,7 @@ def test_unscheduling_keeps_the_time_as_a_suggestion(site: Site) -> None:
     assert campaign.state == Campaign.State.DRAFT
     assert campaign.scheduled_wall == datetime(2099, 1, 1, 9, 0, tzinfo=UTC)
     assert AuditEvent.objects.filter(action="campaign.unscheduled").exists()
-    with pytest.raises(starting.Refused):
+    with pytest.raises(Refused):
         starting.unschedule(campaign)
 
 
@@ -136,7 +137,7 @@ def test_cancelling_is_final_and_can_be_repeated(site: Site) -> None:
     starting.cancel(campaign)
     assert campaign.state == Campaign.State.CANCELLED
     assert starting.start_due(datetime(2099, 1, 2, tzinfo=UTC)) == 0
-    with pytest.raises(starting.Refused, match="Only a scheduled or running"):
+    with pytest.raises(Refused, match="Only a scheduled or running"):
         starting.cancel(make_campaign(site))
 
 
@@ -152,7 +153,7 @@ def test_cancelled_while_planning_plans_nobody_more(site: Site) -> None:
 def test_pausing_and_resuming_ask_for_the_right_state(site: Site) -> None:
     campaign = make_campaign(site)
     for act in (starting.pause, starting.resume):
-        with pytest.raises(starting.Refused):
+        with pytest.raises(Refused):
             act(campaign)
     run = starting.start(campaign)
     starting.pause(campaign, reason="why")
@@ -188,7 +189,7 @@ def test_resuming_says_go_on_to_what_the_first_answers_had_stopped(site: Site) -
 def test_trying_stuck_batches_again(site: Site) -> None:
     make_subscription(site)
     campaign = make_campaign(site)
-    with pytest.raises(starting.Refused, match="No batch waits"):
+    with pytest.raises(Refused, match="No batch waits"):
         starting.unpark(campaign)
     planning.plan(starting.start(campaign).pk)
     Batch.objects.update(parked_at=timezone.now(), recoveries=3, error="KeyError: 'x'", due_at=None)

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from accounts.models import Site
 from campaigns import finishing, leases, planning, recording, reports, sending, starting
 from campaigns.models import Batch, Campaign, Delivery, Run
+from campaigns.refusals import Refused
 from config import ticker
 from subscribers import vapid
 from subscribers.models import Subscription, TestDevice, VapidKey
@@ -104,7 +105,7 @@ def test_a_test_of_somebody_who_is_no_longer_there_goes_to_nobody(site: Site) ->
 
 def test_an_audience_that_is_not_understood_is_not_started(site: Site) -> None:
     campaign = make_campaign(site, rule={"version": 99})
-    with pytest.raises(starting.Refused, match="can't be understood"):
+    with pytest.raises(Refused, match="can't be understood"):
         starting.start(campaign)
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.DRAFT

@@ -11,7 +11,7 @@ from accounts import rates as allowed
 from accounts.models import AuditEvent, Site
 from campaigns import drafting, rates, starting
 from campaigns.models import Campaign
-from campaigns.starting import Refused
+from campaigns.refusals import Refused
 from tests.factories import make_campaign, make_subscription
 
 pytestmark = pytest.mark.django_db
