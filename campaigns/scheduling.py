@@ -1,9 +1,13 @@
-"""Wall time in a named zone to an instant (push-reference section 3.6)."""
+"""Wall time in a named zone to an instant."""
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
+
+from campaigns.timing import local, zones
+
+# Far from where datetime ends, so that no zone's offset leads over it.
+YEARS = range(2000, 2100)
 
 
 def instant(wall: datetime, zone: str) -> datetime:
@@ -12,30 +16,23 @@ def instant(wall: datetime, zone: str) -> datetime:
     In a fold (the hour that comes twice) the first; in a gap (the hour that a clock change leaves
     out) the first instant after it. ZoneInfoNotFoundError on an unknown zone.
     """
-    local = wall.replace(tzinfo=ZoneInfo(zone), fold=0)
-    moment = local.astimezone(UTC)
-    if moment.astimezone(local.tzinfo).replace(tzinfo=None) == wall:
-        return moment
-    # In the gap, fold=0 reads the wall time with the offset from before the change; the change
-    # itself is where that offset ends: within a day before (Samoa once left out a whole day).
-    return _transition(moment - timedelta(hours=26), moment, ZoneInfo(zone))
+    return zones.instant(wall, zones.zone(zone))
 
 
-def _transition(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant (to the second) at which the zone has its offset of `after`."""
-    target = after.astimezone(zone).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = before + (after - before) / 2
-        if middle.astimezone(zone).utcoffset() == target:
-            after = middle
-        else:
-            before = middle
-    return after.replace(microsecond=0)
+def recomputed(wall: datetime, zone: str | None, stored: datetime) -> datetime | None:
+    """The instant of a wall time where that is no longer `stored`, else None.
+
+    A zone of None: on each person's own clock, so the first one's. Governments change the rules of
+    zones at short notice. Call `zones.forget` before a round of these, so that a process that runs
+    for months sees it.
+    """
+    now = local.earliest(wall) if zone is None else instant(wall, zone)
+    return now if now != stored else None
 
 
 def note(wall: datetime, zone: str) -> str:
     """ "gap" or "fold" where the clock changes at that wall time, else ""."""
-    tz = ZoneInfo(zone)
+    tz = zones.zone(zone)
     first, second = (wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first == second:
         return ""
@@ -45,7 +42,7 @@ def note(wall: datetime, zone: str) -> str:
 
 def parse_wall(text: str, zone: str) -> datetime:
     """A naive wall time from ISO 8601; ValueError with a sentence for it or for the zone."""
-    if zone not in available_timezones():
+    if not zones.known(zone):
         raise ValueError(
             _("%(zone)s is no time zone. Use an IANA name such as Europe/Oslo.") % {"zone": zone}
         )
@@ -55,4 +52,6 @@ def parse_wall(text: str, zone: str) -> datetime:
         raise ValueError(_("Write the time as 2026-11-26T18:00.")) from None
     if wall.tzinfo is not None:
         raise ValueError(_("Write the wall time without an offset, and the zone beside it."))
+    if wall.year not in YEARS:
+        raise ValueError(_("Choose a time in the years 2000 to 2099."))
     return wall

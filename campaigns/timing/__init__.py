@@ -1,0 +1,1 @@
+"""When something is due: wall clocks, quiet hours and series. Pure functions, no database."""
