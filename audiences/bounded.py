@@ -43,7 +43,9 @@ def end(name: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = %s AND state = 'active' AND pid <> pg_backend_pid()",
+            " WHERE application_name = %s AND state = 'active' AND pid <> pg_backend_pid()"
+            # A process that helps with a statement ends with it.
+            " AND backend_type = 'client backend'",
             [name],
         )
         return len(cursor.fetchall())

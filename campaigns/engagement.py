@@ -142,7 +142,7 @@ FIELDS = tuple(
         Engagement(
             "clicked",
             gettext_lazy("Clicked"),
-            Q(clicked_at__isnull=False),
+            Q(),
             "clicked_at",
             gettext_lazy("who clicked {what}"),
             gettext_lazy("who did {not_} click {what}"),
@@ -150,7 +150,7 @@ FIELDS = tuple(
         Engagement(
             "dismissed",
             gettext_lazy("Dismissed"),
-            Q(dismissed_at__isnull=False),
+            Q(),
             "dismissed_at",
             gettext_lazy("who dismissed {what}"),
             gettext_lazy("who did {not_} dismiss {what}"),

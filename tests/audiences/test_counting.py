@@ -133,6 +133,19 @@ def test_nobody() -> None:
 
 
 @pytest.mark.django_db
+def test_everybody_is_in_one_of_the_halves() -> None:
+    """Whatever is asked of them: of their devices alone, or of the people too."""
+    site = make_site()
+    for number in (0, 1, 2**127 - 1, 2**127, 2**127 + 1, 2**128 - 1):
+        person = make_subscriber(site, id=UUID(int=number), tags=["vip"])
+        for _device in range(2):
+            make_subscription(site, subscriber=person)
+    for asked in (rules.EVERYONE, rule(tagged("vip"))):
+        found = counting.exact(site, asked)
+        assert (found.people, found.devices) == (6, 12)
+
+
+@pytest.mark.django_db
 def test_an_audience_is_called_by_its_name_else_by_its_id() -> None:
     site = make_site()
     assert str(Audience(site=site, name="Cold hands")) == "Cold hands"
