@@ -120,6 +120,16 @@ def count(people: QuerySet[Subscriber]) -> int:
     return people[: COUNT_BOUND + 1].count()
 
 
+def few(people: QuerySet[Subscriber], found: int) -> QuerySet[Subscriber]:
+    """The same people, of whom `found` were counted: where they are not many, found by the indexes
+    of the search and then put in order, and not by going through everybody, the newest first.
+    """
+    if found > COUNT_BOUND:
+        return people
+    # A bound that they do not reach, as PostgreSQL would otherwise choose for itself.
+    return Subscriber.objects.filter(pk__in=people.values("pk")[: 2 * COUNT_BOUND])
+
+
 def page(people: QuerySet[Subscriber], cursor: Cursor | None, *, size: int = PAGE) -> Page:
     """One page with the devices loaded; one row more than a page says whether there is another."""
     newest_first = (F("created_at").desc(), F("id").asc())

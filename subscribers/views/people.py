@@ -32,12 +32,14 @@ def people_list(request: SiteRequest) -> HttpResponse:
     """Everybody, newest first, by state and search."""
     chosen = _filter(request)
     found = people.search(request.site, text=chosen["q"], state=chosen["state"])
+    count = people.count(found)
+    found = people.few(found, count) if chosen["q"] else found
     page = people.page(found, people.Cursor.parse(request.GET.get("page", "")))
     states = [("", ""), *((value, label) for value, label in Subscription.State.choices)]
     context = {
         "nav": "people",
         "page": page,
-        "count": people.count(found),
+        "count": count,
         "bound": people.COUNT_BOUND,
         "q": chosen["q"],
         "state": chosen["state"],

@@ -140,3 +140,15 @@ def test_cursor_round_trip() -> None:
     assert Cursor.parse(str(cursor)) == cursor
     assert Cursor.parse(f"sideways~{timezone.now().isoformat()}~{uuid.uuid4()}") is None
     assert Cursor.parse(f"newer~2026-01-01T00:00:00~{uuid.uuid4()}") is None
+
+
+@pytest.mark.django_db
+def test_few_are_the_same_people_in_the_same_order() -> None:
+    site = make_site()
+    for number in range(4):
+        make_subscriber(site, external_id=f"cust-{number}")
+    make_subscriber(site, external_id="other")
+    found = people.search(site, text="cust")
+    few = people.few(found, people.count(found))
+    assert people.page(few, None, size=3) == people.page(found, None, size=3)
+    assert people.few(found, people.COUNT_BOUND + 1) is found
