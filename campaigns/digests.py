@@ -21,6 +21,7 @@ from campaigns.models import Campaign, Cap, Message
 
 # Changes with what is in it, so that what was approved before is asked about again.
 VERSION = 1
+SHORT = 12
 # Of a message: every field but these.
 NOT_SAID = frozenset({"id", "campaign", "version", "created_by", "created_at"})
 # Of a campaign: each field is in one of these, or in none on purpose (a test holds this complete).
@@ -72,17 +73,31 @@ def digest(campaign: Campaign, *, at_once: bool = False) -> str:
 
     An occurrence of a series has the digest of its series, as long as it says the same.
     """
-    return of_parts(parts(campaign, at_once=at_once))
+    return _hash([VERSION, parts(campaign, at_once=at_once)])
 
 
-def of_parts(found: dict[str, str]) -> str:
-    return _hash([VERSION, found])
+def stamp(campaign: Campaign) -> str:
+    """The digest with the beginnings of its parts: what a page carries of what it has shown."""
+    found = parts(campaign)
+    return ".".join([_hash([VERSION, found]), *(found[name][:SHORT] for name in WORDS)])
+
+
+def since(seen: str, campaign: Campaign) -> list[str] | None:
+    """What was changed since a page carried that stamp, in words; None if nothing was."""
+    whole, *shown = seen.split(".")
+    now, *are = stamp(campaign).split(".")
+    if whole == now:
+        return None
+    if len(shown) != len(are):
+        return []
+    pairs = zip(WORDS.values(), shown, are, strict=True)
+    return [str(words) for words, before, after in pairs if before != after]
 
 
 def parts(campaign: Campaign, *, at_once: bool = False) -> dict[str, str]:
     """The digests of the message, the audience and so on: by these one can say what was changed."""
     return {
-        "content": _hash(_content(campaign)),
+        "content": of_message(campaign.messages.latest()),
         "audience": _hash(_audience(campaign)),
         "schedule": _hash(_schedule(campaign, at_once=at_once)),
         "policies": _hash(_policies(campaign)),
@@ -104,10 +119,10 @@ def _of(campaign: Campaign, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(campaign, name) for name in names}
 
 
-def _content(campaign: Campaign) -> dict[str, Any]:
-    message = campaign.messages.latest()
+def of_message(message: Message) -> str:
+    """The digest of all that a message says."""
     names = [field.name for field in Message._meta.concrete_fields if field.name not in NOT_SAID]
-    return {name: getattr(message, name) for name in names}
+    return _hash({name: getattr(message, name) for name in names})
 
 
 def _audience(campaign: Campaign) -> Any:
