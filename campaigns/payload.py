@@ -1,19 +1,15 @@
-"""The bytes that a device gets: Declarative Web Push JSON, the same for every browser.
+"""A message's payload where no recipient is in sight: its size, where it leads, its bytes."""
 
-Safari 18.4 and newer show it without a worker; elsewhere our worker reads the same keys
-(WebKit's explainer of Declarative Web Push; push-reference section 2).
-"""
-
-import json
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-from django.conf import settings
-from django.urls import reverse
+from __future__ import annotations
 
 from accounts.models import Site
-from campaigns import tokens
 from campaigns.models import Message
+from campaigns.personal import wire
+from campaigns.personal.rendering import ASSUMED, UTM, Renderer
+from campaigns.personal.scanning import has_liquid
+from campaigns.personal.wire import receipts_url
+
+__all__ = ["ASSUMED", "HARD_LIMIT", "opens", "payload", "receipts_url", "size", "with_utm"]
 
 # RFC 8291 section 4: 4,096 octets less the header, the delimiter and the tag.
 HARD_LIMIT = 3_993
@@ -21,73 +17,34 @@ HARD_LIMIT = 3_993
 
 def with_utm(url: str, message: Message) -> str:
     """The address with the message's UTM parameters; those that it already has stay."""
-    wanted = {
-        "utm_source": message.utm_source,
-        "utm_medium": message.utm_medium,
-        "utm_campaign": message.utm_campaign,
-    }
-    parts = urlsplit(url)
-    present = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
-    added = urlencode({k: v for k, v in wanted.items() if v and k not in present})
-    query = "&".join(part for part in (parts.query, added) if part)
-    return urlunsplit(parts._replace(query=query))
+    return wire.with_parameters(url, {name: getattr(message, name) for name in UTM})
 
 
 def opens(message: Message) -> str:
-    """Where a click on the notification leads."""
-    return with_utm(message.url, message)
+    """Where a click on the notification leads: the address as its author wrote it, with Liquid."""
+    if not any(has_liquid(getattr(message, name)) for name in UTM):
+        return with_utm(message.url, message)
+    wanted = Renderer(message, message.campaign.site).parameters()
+    return wire.with_parameters(message.url, wanted)
 
 
-def receipts_url() -> str:
-    """Where devices report to."""
-    return settings.PUBLIC_URL + reverse("campaigns_public:events")
-
-
-def notification(message: Message, site: Site) -> dict[str, Any]:
-    """What every recipient of a message has in common."""
-    fields: dict[str, Any] = {
-        "title": message.title,
-        "body": message.body,
-        "navigate": opens(message),
-        "lang": site.language,
-        "dir": "auto",
-        "icon": message.icon or site.icon_url,
-        "image": message.image,
-        "badge": message.badge,
-        "actions": [
-            {
-                "action": f"a{number}",
-                "title": action["title"],
-                "navigate": with_utm(action["url"], message),
-            }
-            for number, action in enumerate(message.actions)
-        ],
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-class Template:
-    """A message's payload with two gaps, so that what all have in common is written only once."""
+class Template(wire.Template):
+    """A plain message's payload with two gaps (Renderer.plain); Aborted if nobody gets it."""
 
     def __init__(self, message: Message, site: Site) -> None:
-        common = {"web_push": 8030, "notification": notification(message, site)}
-        self._head = _json(common).removesuffix("}}")
-        self._tail = f'","u":{_json(receipts_url())}}}}}}}'
-
-    def fill(self, *, token: str, tag: str) -> bytes:
-        """One recipient's payload, UTF-8. Both texts are base64url, which JSON takes as it is."""
-        return f'{self._head},"tag":"{tag}","data":{{"t":"{token}{self._tail}'.encode()
+        super().__init__(Renderer(message, site).content())
 
 
 def payload(message: Message, site: Site, *, token: str = "", tag: str = "") -> bytes:
-    """The payload of one recipient, UTF-8."""
-    return Template(message, site).fill(token=token, tag=tag)
+    """The payload of somebody of whom nothing is known, UTF-8. Aborted if they get nothing."""
+    return Renderer(message, site).payload(token=token, tag=tag)
 
 
 def size(message: Message, site: Site) -> int:
-    """Bytes that every recipient's payload has: tokens and tags are all of one length."""
-    return len(payload(message, site, token="t" * tokens.LENGTH, tag="t" * 32))
+    """Bytes of the largest payload: tokens and tags are all of one length.
+
+    That of the longest variant, language and platform. A variable counts as ASSUMED characters, and
+    of a condition all branches are counted; what becomes too large for a person is not sent to them
+    (`too_large`).
+    """
+    return Renderer(message, site).largest()

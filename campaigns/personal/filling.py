@@ -1,0 +1,106 @@
+"""One reader's texts: filled in, cleaned, and their addresses checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.personal import addresses, language, scanning, values, wire
+from campaigns.personal.choosing import Texts
+from campaigns.personal.faults import Aborted
+from campaigns.personal.people import Reader
+from campaigns.personal.wire import Content
+
+logger = logging.getLogger(__name__)
+
+# What a text may be once it is filled in; longer ones end in "…".
+LONGEST_TITLE, LONGEST_BODY, LONGEST_ACTION = 200, 1_000, 50
+LONGEST_ADDRESS = 2_000
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One variant in one language on one platform, ready to be filled in."""
+
+    texts: Texts
+    # What is the same for all who get it.
+    shared: Mapping[str, Any]
+    utm: Mapping[str, str]
+    # Whether it names anything that is not.
+    personal: bool
+
+
+class Filling:
+    """Fills in one edition for one reader, once."""
+
+    def __init__(self, edition: Edition, reader: Reader | None, hosts: frozenset[str]) -> None:
+        self._edition = edition
+        self._hosts = hosts
+        self._scope = {**edition.shared, **(reader.context if reader else {})}
+        self._missed: set[str] = set()
+
+    def content(self) -> tuple[Content, frozenset[str]]:
+        """What they see, and the variables that were missing. Aborted."""
+        texts = self._edition.texts
+        title = values.line(self._said(texts.title), LONGEST_TITLE)
+        if not title:
+            raise Aborted("no_title")
+        content = Content(
+            title=title,
+            body=values.lines(self._said(texts.body), LONGEST_BODY),
+            url=self._address(texts.url),
+            icon=texts.icon,
+            image=self._image(texts.image),
+            badge=texts.badge,
+            actions=tuple(filter(None, (self._action(*action) for action in texts.actions))),
+            language=texts.language,
+        )
+        return content, frozenset(self._missed)
+
+    def _said(self, source: str, *, encodes: bool = False) -> str:
+        if not scanning.has_liquid(source):
+            return source
+        spoken = self._edition.texts.language
+        try:
+            parsed = language.parse(source)
+            text, missed = parsed.render(self._scope, language=spoken, encodes=encodes)
+        except (scanning.Unreadable, *language.FAILURES) as error:
+            # Not the sentence: it may hold what a person is called.
+            logger.info("A text could not be filled in: %s", type(error).__name__)
+            raise Aborted("render_failed") from error
+        self._missed |= missed
+        return text
+
+    def _address(self, source: str) -> str:
+        """Where a click leads."""
+        if not scanning.has_liquid(source):
+            return wire.with_parameters(source, self._edition.utm)
+        url = self._said(source, encodes=True).strip()
+        if not self._is_safe(source, url):
+            raise Aborted("bad_address")
+        return wire.with_parameters(url, self._edition.utm)
+
+    def _is_safe(self, source: str, url: str) -> bool:
+        if len(url) > LONGEST_ADDRESS:
+            return False
+        if anchor := addresses.anchor(source):
+            return addresses.keeps(url, anchor)
+        return addresses.leads_to(url, self._hosts | addresses.written_hosts(source))
+
+    def _image(self, source: str) -> str:
+        """A picture may lie anywhere; one that has no address is left out."""
+        if not scanning.has_liquid(source):
+            return source
+        url = self._said(source, encodes=True).strip()
+        if anchor := addresses.anchor(source):
+            return url if addresses.keeps(url, anchor) else ""
+        return url if len(url) <= LONGEST_ADDRESS and addresses.leads_anywhere(url) else ""
+
+    def _action(self, title: str, url: str) -> tuple[str, str] | None:
+        """A button; None for one that has no words, or nowhere to go."""
+        words = values.line(self._said(title), LONGEST_ACTION)
+        if not words or (scanning.has_liquid(url) and not self._said(url, encodes=True).strip()):
+            return None
+        return words, self._address(url)

@@ -1,0 +1,224 @@
+"""Liquid as our texts speak it: few tags and filters, nothing that loads, bounded in every way.
+
+python-liquid parses and renders; what it leaves unbounded is bounded here and in `scanning`:
+ranges, the iterations of loops one after another, and what filters make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+from liquid import Environment, RenderContext, Token
+from liquid.ast import Node
+from liquid.builtin import content, illegal, output
+from liquid.builtin.output import OutputNode
+from liquid.builtin.tags import (
+    assign_tag,
+    capture_tag,
+    case_tag,
+    comment_tag,
+    for_tag,
+    if_tag,
+    unless_tag,
+)
+from liquid.exceptions import LiquidError, LiquidSyntaxError, LoopIterationLimitError
+from liquid.expression import Expression
+from liquid.output import LimitedStringIO
+from liquid.stream import TokenStream
+from liquid.tag import Tag
+from liquid.template import BoundTemplate
+from liquid.token import TOKEN_EOF, TOKEN_STRING, TOKEN_TAG
+from liquid.undefined import UNDEFINED
+
+from campaigns.personal import faults, scanning, values
+from campaigns.personal.comparing import SAFER
+from campaigns.personal.faults import ABORTED, LONGEST_REASON, Aborted
+from campaigns.personal.filters import FILTERS, Encoded
+from campaigns.personal.missing import Missing
+
+MOST_ITERATIONS = 100  # of all loops of a text together
+MOST_OUTPUT = 20_000  # bytes
+
+# What rendering may raise besides LiquidError, from filters and odd values.
+FAILURES = (LiquidError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+
+
+class Context(RenderContext):
+    """What a text is filled in from, and what came of it."""
+
+    # Of dates.
+    language: str = "en"
+    # What is put in is percent-encoded, except where an address begins.
+    encodes: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.missed: set[str] = set()
+        self.iterations = 0
+
+    def get(
+        self, path: list[object], *, token: Token | None, default: object = UNDEFINED
+    ) -> object:
+        """What a name stands for, a Missing that knows its name where nothing does."""
+        try:
+            value: object = self.scope[path[0]]  # type: ignore[index]
+            for key in path[1:]:
+                value = self.get_item(value, key)
+        except (KeyError, TypeError, IndexError):
+            if default is not UNDEFINED:
+                return default
+            return Missing(".".join(map(str, path)), token=token, seen=self.missed)
+        return value
+
+    def raise_for_loop_limit(self, length: int = 1) -> None:
+        """Called for each loop that is entered, also for those within others."""
+        self.iterations += length
+        if self.iterations > MOST_ITERATIONS:
+            sentence = _("At most %(most)d rounds of loops.") % {"most": MOST_ITERATIONS}
+            raise LoopIterationLimitError(sentence, token=None)
+
+
+class PutIn(OutputNode):
+    """`{{ … }}`"""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        value = self.expression.evaluate(context)
+        text = values.shown(value)
+        at_the_start = not buffer.tell()
+        if getattr(context, "encodes", False) and not at_the_start:
+            text = text if isinstance(value, Encoded) else quote(text, safe="")
+        return buffer.write(text)
+
+
+class Output(output.Output):
+    node_class = PutIn
+
+
+class AbortNode(Node):
+    """`{% abort "no price" %}`"""
+
+    def __init__(self, token: Token, reason: str) -> None:
+        super().__init__(token)
+        self.reason = reason
+        # Else a block that does nothing else were passed over.
+        self.blank = False
+
+    def __str__(self) -> str:
+        return f'{{% abort "{self.reason}" %}}'
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        raise Aborted(f"{ABORTED}{self.reason}")
+
+
+class Abort(Tag):
+    """Says that a person gets nothing, and why. The reason is written out, so that a report has few
+    of them."""
+
+    block = False
+    name = "abort"
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        sentence = _('Say why in quotes: {% abort "no price" %}.')
+        try:
+            inner = stream.into_inner(tag=token, eat=False)
+            said = inner.eat(TOKEN_STRING)
+            inner.eat(TOKEN_EOF)
+        except LiquidSyntaxError as error:
+            raise LiquidSyntaxError(sentence, token=token) from error
+        reason = values.line(said.value)
+        if not reason:
+            raise LiquidSyntaxError(sentence, token=said)
+        if len(reason) > LONGEST_REASON:
+            most = _("A reason has at most %(most)d characters.") % {"most": LONGEST_REASON}
+            raise LiquidSyntaxError(most, token=said)
+        return AbortNode(token, reason)
+
+
+class Texts(Environment):
+    """Knows only what it is told here."""
+
+    block_nesting_limit = 8
+    context_depth_limit = 20
+    local_namespace_limit = 20_000
+    output_stream_limit = MOST_OUTPUT
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        pseudo: tuple[type[Tag], ...] = (content.Literal, Output, illegal.Illegal)
+        blocks: tuple[type[Tag], ...] = (
+            *(if_tag.IfTag, unless_tag.UnlessTag, case_tag.CaseTag, comment_tag.CommentTag),
+            *(for_tag.ForTag, for_tag.BreakTag, for_tag.ContinueTag),
+            *(assign_tag.AssignTag, capture_tag.CaptureTag, Abort),
+        )
+        for tag in (*pseudo, *blocks):
+            self.add_tag(tag)
+        self.filters.update(FILTERS)
+
+
+ENVIRONMENT = Texts(undefined=Missing)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A text that was parsed; it may be rendered by several threads at once."""
+
+    source: str
+    template: BoundTemplate
+    # What it names that is not its own, as written: ("subscriber", "first_name").
+    names: frozenset[tuple[str, ...]]
+
+    def render(
+        self, scope: Mapping[str, object], *, language: str = "en", encodes: bool = False
+    ) -> tuple[str, set[str]]:
+        """The text, and the names that nothing stood for. Aborted, or one of FAILURES."""
+        context = Context(self.template, globals=scope)
+        context.language, context.encodes = language, encodes
+        buffer = LimitedStringIO(MOST_OUTPUT)
+        self.template.render_with_context(context, buffer)
+        return buffer.getvalue(), context.missed
+
+
+@lru_cache(maxsize=512)
+def parse(source: str) -> Parsed:
+    """scanning.Unreadable with the place for what is no Liquid of ours."""
+    scanning.scan(source)
+    try:
+        template = ENVIRONMENT.from_string(source)
+    except LiquidError as error:
+        raise scanning.Unreadable(fault_of(error, source)) from error
+    for expression in expressions(template):
+        expression.__class__ = SAFER.get(type(expression), type(expression))
+    found = template.analyze(include_partials=False).globals
+    names = (variable.segments for root in found.values() for variable in root)
+    return Parsed(source, template, frozenset(tuple(map(str, name)) for name in names))
+
+
+def fault_of(error: LiquidError, source: str) -> faults.Fault:
+    """What the parser has against a text, where it is."""
+    token = error.token
+    index = token.start_index if token and token.start_index >= 0 else 0
+    return faults.at(source, index, _sentence(str(error.message or "")))
+
+
+def _sentence(message: str) -> str:
+    message = message.strip() or _("this can't be read")
+    return message[0].upper() + message[1:] + ("" if message.endswith((".", "?")) else ".")
+
+
+def expressions(template: BoundTemplate) -> Iterator[Expression]:
+    """All of a text, also those within others."""
+    unused = RenderContext(template)
+    nodes = list(template.nodes)
+    while nodes:
+        node = nodes.pop()
+        nodes.extend(node.children(unused, include_partials=False))
+        waiting = list(node.expressions())
+        while waiting:
+            expression = waiting.pop()
+            yield expression
+            waiting.extend(expression.children())

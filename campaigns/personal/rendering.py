@@ -1,0 +1,216 @@
+"""From a message and a reader to what that person sees, and to the bytes that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+
+from accounts.models import Site
+from campaigns import tokens
+from campaigns.models import Message
+from campaigns.personal import addresses, language, scanning, values, variables, wire
+from campaigns.personal.choosing import Editions, Key, Texts
+from campaigns.personal.faults import Aborted
+from campaigns.personal.filling import Edition, Filling
+from campaigns.personal.people import Needs, Reader
+from campaigns.personal.wire import Content
+
+# Characters that a variable is taken to put in where sizes are told before anybody is known.
+ASSUMED = 20
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+
+
+class Renderer:
+    """A message's renderer: make one for many readers.
+
+    Nothing that it gives away is Liquid any more, nor anything that reads otherwise than it looks.
+    """
+
+    def __init__(self, message: Message, site: Site) -> None:
+        self._message = message
+        self._site = site
+        self._editions = Editions(message, site.language)
+        self._prepared: dict[Key, Edition] = {}
+        self._templates: dict[Key, wire.Template] = {}
+        self._hosts = addresses.own_hosts(site)
+
+    @cached_property
+    def _names(self) -> frozenset[tuple[str, ...]]:
+        texts = {self._editions.texts(key) for key in self._editions.every()}
+        sources = {source for one in texts for source in one.sources}
+        return frozenset(name for source in sources for name in names_in(source))
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether everybody gets the same."""
+        personal = any(name[0] in variables.PERSONAL for name in self._names)
+        return not personal and not self._editions.several
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What `people.readers` must load. False if `plain`, or if only the variants differ."""
+        devices = any(key[1:] != ("", "") for key in self._editions.every())
+        return Needs.of(self._names, device=devices)
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The variables that the texts name: "subscriber.first_name"."""
+        return frozenset(".".join(name) for name in self._names)
+
+    def content(self, reader: Reader | None = None, variant: int | None = None) -> Content:
+        """What this person sees. Aborted, with the code for the ledger, if they get nothing.
+
+        `reader` None is somebody of whom nothing is known; `variant` None is A.
+        """
+        return self.rendered(reader, variant)[0]
+
+    def defaulted(self, reader: Reader | None, variant: int | None = None) -> frozenset[str]:
+        """The variables in whose place this person sees something else, or nothing."""
+        try:
+            return self.rendered(reader, variant)[1]
+        except Aborted:
+            return frozenset()
+
+    def rendered(
+        self, reader: Reader | None, variant: int | None = None
+    ) -> tuple[Content, frozenset[str]]:
+        """`content` and `defaulted` at once."""
+        edition = self._edition(self._key(reader, variant))
+        return Filling(edition, reader, self._hosts).content()
+
+    def payload(
+        self,
+        reader: Reader | None = None,
+        variant: int | None = None,
+        *,
+        token: str = "",
+        tag: str = "",
+    ) -> bytes:
+        """One recipient's payload, UTF-8. Aborted if they get nothing, or if it is too large."""
+        key = self._key(reader, variant)
+        template = self._templates.get(key)
+        if template is None:
+            edition = self._edition(key)
+            content, _missed = Filling(edition, reader, self._hosts).content()
+            template = wire.Template(content, self._tail)
+            if not edition.personal:
+                self._templates[key] = template
+        made = template.fill(token=token, tag=tag)
+        if len(made) > settings.PAYLOAD_LIMIT:
+            raise Aborted("too_large")
+        return made
+
+    def largest(self) -> int:
+        """Bytes of the largest payload, where each variable puts in ASSUMED characters, and all
+        branches of a condition are said."""
+        token, tag = "t" * tokens.LENGTH, "t" * 32
+        keys = list(self._editions.every())
+        templates = (wire.Template(self._assumed(key), self._tail) for key in keys)
+        return max(len(one.fill(token=token, tag=tag)) for one in templates)
+
+    def parameters(self, variant: int | None = None) -> Mapping[str, str]:
+        """The UTM parameters of a variant in the message's own language, filled in."""
+        return self._edition(self._key(None, variant)).utm
+
+    @cached_property
+    def _tail(self) -> str:
+        return wire.tail()
+
+    def _key(self, reader: Reader | None, variant: int | None) -> Key:
+        if reader is None:
+            return self._editions.key(variant, "", "")
+        return self._editions.key(variant, reader.language, reader.platform)
+
+    def _edition(self, key: Key) -> Edition:
+        if key not in self._prepared:
+            texts = self._editions.texts(key)
+            texts = replace(texts, icon=texts.icon or self._site.icon_url)
+            shared = self._shared(texts)
+            utm = {name: self._parameter(name, texts, shared) for name in UTM}
+            named = {name[0] for source in texts.sources for name in names_in(source)}
+            edition = Edition(texts, shared, utm, bool(named & variables.PERSONAL))
+            self._prepared[key] = edition
+        return self._prepared[key]
+
+    def _shared(self, texts: Texts) -> dict[str, Any]:
+        site, coupon = self._site, dict(self._message.coupon or {})
+        held = {name: values.clean(value) for name, value in coupon.items()}
+        held["amount"] = values.money(coupon.get("amount"))
+        held["expires_at"] = moment(coupon.get("expires_at"), site)
+        url = site.default_url or (site.origins[0] if site.origins else "")
+        shared: dict[str, Any] = {
+            "site": {"name": values.line(site.name), "url": url, "language": site.language},
+            "campaign": {"name": self._campaign_name(), "variant": texts.letter},
+        }
+        if kept := {name: value for name, value in held.items() if value is not None}:
+            shared["coupon"] = kept
+        return shared
+
+    def _campaign_name(self) -> str:
+        message = self._message
+        named = ("campaign", "name") in self._names or any(
+            scanning.has_liquid(getattr(message, name)) for name in UTM
+        )
+        # Else it need not be read.
+        return values.line(message.campaign.name) if named and message.campaign_id else ""
+
+    def _parameter(self, name: str, texts: Texts, shared: Mapping[str, Any]) -> str:
+        source: str = getattr(self._message, name)
+        if not scanning.has_liquid(source):
+            return source
+        scope = {**shared, "variant": texts.letter, "language": texts.language}
+        try:
+            return values.line(language.parse(source).render(scope)[0], 200)
+        except (Aborted, scanning.Unreadable, *language.FAILURES):
+            return ""
+
+    def _assumed(self, key: Key) -> Content:
+        edition = self._edition(key)
+        texts, gap = edition.texts, "x" * ASSUMED
+
+        def said(source: str) -> str:
+            try:
+                return addresses.filled(source, gap) if scanning.has_liquid(source) else source
+            except scanning.Unreadable:
+                return source
+
+        def address(source: str) -> str:
+            try:
+                return wire.with_parameters(said(source), edition.utm)
+            except ValueError:
+                return said(source)
+
+        return Content(
+            title=said(texts.title),
+            body=said(texts.body),
+            url=address(texts.url),
+            icon=texts.icon,
+            image=said(texts.image),
+            badge=texts.badge,
+            actions=tuple((said(title), address(url)) for title, url in texts.actions),
+            language=texts.language,
+        )
+
+
+def names_in(source: str) -> frozenset[tuple[str, ...]]:
+    """The variables of a text; none for one that can't be read."""
+    if not scanning.has_liquid(source):
+        return frozenset()
+    try:
+        return language.parse(source).names
+    except scanning.Unreadable:
+        return frozenset()
+
+
+def moment(text: object, site: Site) -> datetime | None:
+    """A stored moment on the site's clock; None for what is none."""
+    try:
+        at = datetime.fromisoformat(str(text or ""))
+    except ValueError:
+        return None
+    return at.astimezone(site.zone) if at.tzinfo else at.replace(tzinfo=site.zone)
