@@ -1,110 +1,85 @@
 """Starting, scheduling and stopping: conditional updates, the one that changes a row wins."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from audiences import references, rules
-from campaigns import finishing, partitions, payload, scheduling
-from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial, month_of
+from campaigns import approvals, finishing, moments, runs, series
+from campaigns.models import Batch, Campaign, Delivery, Run, Trial
 from campaigns.refusals import Refused
 from subscribers.models import Subscription, TestDevice
 
 log = logging.getLogger("beckon.starting")
+# Between "Send now" and the first message.
+UNDO_SECONDS = 30
+run_of = runs.of
 
 
-def move(campaign: Campaign, frm: tuple[str, ...], to: str, **fields: object) -> bool:
+def move(
+    campaign: Campaign,
+    frm: tuple[str, ...],
+    to: str,
+    among: QuerySet[Campaign] | None = None,
+    **fields: object,
+) -> bool:
     """Change the state if it is one of `frm`; whether this call did it. Refreshes the object."""
     now = timezone.now()
-    moved = Campaign.objects.filter(pk=campaign.pk, state__in=frm).update(
+    rows = Campaign.objects.all() if among is None else among
+    moved = rows.filter(pk=campaign.pk, state__in=frm).update(
         state=to, state_at=now, updated_at=now, **fields
     )
     campaign.refresh_from_db()
     return moved == 1
 
 
-def _message_of(campaign: Campaign) -> Message:
-    message = campaign.messages.order_by("-version").first()
-    if message is None or not message.title or not message.url:
-        raise Refused(_("The message has no title or no address to open. Write it first."))
-    # It fitted when it was saved; the site's icon or the limit may have changed since.
-    size, limit = payload.size(message, campaign.site), settings.PAYLOAD_LIMIT
-    if size > limit:
-        sentence = _("The message is %(size)d bytes, and %(limit)d is the most. Shorten it first.")
-        raise Refused(sentence % {"size": size, "limit": limit})
-    return message
-
-
-def _rule_of(campaign: Campaign) -> rules.Rule:
-    """The rule with the audiences that it names in their places; refused where one is amiss."""
-    try:
-        rule = rules.parse(campaign.audience.rule)
-        references.check(rule, campaign.site)
-        return references.resolve(rule, campaign.site)
-    except rules.RuleError as error:
-        raise Refused(
-            _("The audience can't be understood (%(why)s). Choose it again.") % {"why": error}
-        ) from error
-
-
-def _new_run(
-    campaign: Campaign, kind: str, by: User | None, by_name: str, rule: rules.Rule | None = None
-) -> Run:
-    now = timezone.now()
-    month = month_of(now)
-    partitions.ensure(month)
-    newest = Subscription.objects.filter(site=campaign.site_id).aggregate(Max("id"))["id__max"]
-    return Run.objects.create(
-        campaign=campaign,
-        message=_message_of(campaign),
-        kind=kind,
-        rule=rule.as_json() if rule else None,
-        month=month,
-        last_subscription=newest or 0,
-        started_by=by,
-        started_by_name=(by_name or str(by or ""))[:150],
-        started_at=now,
-    )
-
-
-def run_of(campaign: Campaign) -> Run | None:
-    """The campaign's run, if it was started."""
-    return campaign.runs.filter(kind=Run.Kind.CAMPAIGN).first()
-
-
 @transaction.atomic
 def start(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> Run:
     """Start now, once: however often and from wherever it is called, there is one run.
 
-    Refused if it is cancelled or its message is not complete.
+    Whatever time was noted is forgotten. Refused if it is cancelled, repeats, needs an approval
+    or is not complete.
     """
-    if not move(campaign, Campaign.EDITABLE, Campaign.State.RUNNING, attention=""):
+    if not _move_to_now(campaign, Campaign.State.RUNNING, scheduled_for=None):
         if run := run_of(campaign):
             return run
         raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
-    run = _new_run(campaign, Run.Kind.CAMPAIGN, by, by_name, _rule_of(campaign))
-    audit.record(
-        "campaign.started", site=campaign.site, actor=by, actor_name=by_name, target=campaign.name
-    )
-    return run
+    return _begin(campaign, by=by, by_name=by_name)
 
 
 @transaction.atomic
-def send_test(campaign: Campaign, user: User) -> Run:
-    """Send the message as it stands to the user's own test devices, through the same ledger."""
-    devices = TestDevice.objects.filter(user=user, subscription__site=campaign.site_id)
-    if not devices.filter(subscription__state=Subscription.State.ACTIVE).exists():
-        raise Refused(_("None of your devices is a test device that can be reached."))
-    return _new_run(campaign, Run.Kind.TEST, user, "")
+def send_soon(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
+    """Start in UNDO_SECONDS, until when `undo` takes it back. Refused as `start`.
+
+    Called again, or once it has started, it changes nothing.
+    """
+    if campaign.state == Campaign.State.SCHEDULED and campaign.scheduled_wall is None:
+        return
+    leaves = timezone.now() + timedelta(seconds=UNDO_SECONDS)
+    if not _move_to_now(campaign, Campaign.State.SCHEDULED, scheduled_for=leaves):
+        if run_of(campaign):
+            return
+        raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
+    _must_be_ready(campaign)
+    _note(campaign, "campaign.scheduled", by, by_name, at=leaves.isoformat())
 
 
+def undo(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
+    """Take back `send_soon` while nothing has left: a draft again. Refused from then on."""
+    soon = Campaign.objects.filter(scheduled_wall=None)
+    scheduled = (Campaign.State.SCHEDULED,)
+    if not move(campaign, scheduled, Campaign.State.DRAFT, among=soon, scheduled_for=None):
+        raise Refused(_("It has started, so it can't be undone. You can pause or cancel it."))
+    _note(campaign, "campaign.unscheduled", by, by_name)
+
+
+@transaction.atomic
 def schedule(
     campaign: Campaign,
     wall: datetime,
@@ -113,37 +88,94 @@ def schedule(
     by: User | None = None,
     by_name: str = "",
 ) -> None:
-    """Schedule for a naive wall time in a named zone. Refused in the past or once started."""
-    moment = scheduling.instant(wall, zone)
-    if moment <= timezone.now():
-        raise Refused(_("That moment has passed. Pick a later one, or send now."))
-    _message_of(campaign)
-    _rule_of(campaign)
-    if not move(
+    """Schedule for a naive wall time in a named zone: of a series the first one's.
+
+    By people's own time it starts when the first clock shows it, or at once where that is past and
+    others are still to come. Refused in the past, or once started.
+    """
+    noted = Campaign.objects.filter(pk=campaign.pk, state__in=Campaign.EDITABLE).update(
+        scheduled_wall=moments.stored(wall), scheduled_zone=zone
+    )
+    campaign.refresh_from_db()
+    if not noted:
+        raise Refused(_("It has started already and can't be scheduled any more."))
+    moment, occurrence = first_moment(campaign, wall, timezone.now())
+    move(
         campaign,
         Campaign.EDITABLE,
         Campaign.State.SCHEDULED,
-        scheduled_wall=wall.replace(tzinfo=UTC),
-        scheduled_zone=zone,
         scheduled_for=moment,
+        occurrence=occurrence,
         attention="",
-    ):
-        raise Refused(_("It has started already and can't be scheduled any more."))
-    audit.record(
-        "campaign.scheduled",
-        site=campaign.site,
-        actor=by,
-        actor_name=by_name,
-        target=campaign.name,
-        at=moment.isoformat(),
     )
+    _must_be_ready(campaign)
+    _note(campaign, "campaign.scheduled", by, by_name, at=moment.isoformat())
+
+
+def first_moment(
+    campaign: Campaign, wall: datetime, now: datetime
+) -> tuple[datetime, datetime | None]:
+    """When a campaign with this wall time starts, and as which occurrence of a series."""
+    if campaign.recurrence:
+        coming = series.next_of(campaign, now)
+        if coming is None:
+            raise Refused(_("It never comes: all its days have passed or are left out."))
+        return max(now, moments.first(campaign, coming)), moments.stored(coming)
+    if moments.last(campaign, wall) <= now:
+        raise Refused(_("That moment has passed. Pick a later one, or send now."))
+    return max(now, moments.first(campaign, wall)), None
+
+
+def _move_to_now(campaign: Campaign, to: str, **fields: object) -> bool:
+    """Forget a noted time and change the state, if it has not started and is no other plan."""
+    if campaign.state in Campaign.EDITABLE:
+        if campaign.recurrence:
+            raise Refused(_("It repeats. Schedule it, or let it go out once first."))
+        if campaign.timing == Campaign.Timing.LOCAL:
+            raise Refused(_("It goes out at each person's own time. Schedule it for one."))
+    plain = Campaign.objects.filter(recurrence="", timing=Campaign.Timing.ZONE)
+    fields = {"scheduled_wall": None, "scheduled_zone": "", "attention": ""} | fields
+    return move(campaign, Campaign.EDITABLE, to, among=plain, **fields)
+
+
+def _must_be_ready(campaign: Campaign) -> None:
+    """Refused where the start would be, as things are."""
+    runs.message_of(campaign)
+    runs.rule_of(campaign)
+    approvals.require(campaign)
+
+
+def _begin(campaign: Campaign, *, by: User | None = None, by_name: str) -> Run:
+    """Make the run of a campaign that was just moved to RUNNING. Refused if it may not go out."""
+    run = runs.begin(campaign, by, by_name)
+    approvals.require(campaign)
+    _note(campaign, "campaign.started", by, by_name)
+    return run
+
+
+def _note(campaign: Campaign, action: str, by: User | None, by_name: str, **detail: object) -> None:
+    audit.record(
+        action, site=campaign.site, actor=by, actor_name=by_name, target=campaign.name, **detail
+    )
+
+
+@transaction.atomic
+def send_test(campaign: Campaign, user: User) -> Run:
+    """Send the message as it stands to the user's own test devices, through the same ledger."""
+    devices = TestDevice.objects.filter(user=user, subscription__site=campaign.site_id)
+    if not devices.filter(subscription__state=Subscription.State.ACTIVE).exists():
+        raise Refused(_("None of your devices is a test device that can be reached."))
+    return runs.test(campaign, user)
 
 
 def unschedule(campaign: Campaign, *, by: User | None = None) -> None:
     """Back to a draft; the time that was set stays as a suggestion."""
-    if not move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.DRAFT):
+    if campaign.scheduled_wall is None:
+        return undo(campaign, by=by)
+    scheduled = (Campaign.State.SCHEDULED,)
+    if not move(campaign, scheduled, Campaign.State.DRAFT, occurrence=None):
         raise Refused(_("It is not scheduled any more."))
-    audit.record("campaign.unscheduled", site=campaign.site, actor=by, target=campaign.name)
+    _note(campaign, "campaign.unscheduled", by, "")
 
 
 @transaction.atomic
@@ -270,14 +302,15 @@ def start_due(now: datetime) -> int:
     """Start every campaign whose time has come; how many. Any number of tickers may call it.
 
     One that is later than the lateness limit, because nothing ran at its time, becomes a draft
-    again and says so: a server that was off for a night asks instead of sending.
+    again and says so: a server that was off for a night asks instead of sending. Of a series that
+    occurrence is left out, named, and the next one waited for.
     """
     limit = timedelta(seconds=settings.LATENESS_LIMIT_SECONDS)
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__lte=now)
     started = 0
     for pk in due.values_list("pk", flat=True):
         try:
-            started += _start_one(due.filter(pk=pk), now - limit)
+            started += _start_one(due.filter(pk=pk), now, now - limit)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -289,13 +322,15 @@ def start_due(now: datetime) -> int:
 
 
 @transaction.atomic
-def _start_one(due: QuerySet[Campaign], too_late: datetime) -> bool:
+def _start_one(due: QuerySet[Campaign], now: datetime, too_late: datetime) -> bool:
     """Start a due campaign, unless it was unscheduled, moved or started since it was found."""
     locked = due.select_related("site", "audience").select_for_update(of=("self",))
     campaign = locked.first()
-    if campaign is None:
+    if campaign is None or moments.follow_clock(campaign, now):
         return False
     try:
+        if campaign.recurrence:
+            return _occur(campaign, now, too_late)
         if campaign.scheduled_for and campaign.scheduled_for < too_late:
             raise Refused(
                 _(
@@ -303,9 +338,45 @@ def _start_one(due: QuerySet[Campaign], too_late: datetime) -> bool:
                     "Start it or set a new time."
                 )
             )
-        start(campaign, by_name="schedule")
+        _start_scheduled(campaign)
     except Refused as refusal:
         scheduled, sentence = (Campaign.State.SCHEDULED,), refusal.sentence[:200]
-        move(campaign, scheduled, Campaign.State.DRAFT, attention=sentence)
+        move(campaign, scheduled, Campaign.State.DRAFT, attention=sentence, occurrence=None)
         return False
     return True
+
+
+@transaction.atomic
+def _start_scheduled(campaign: Campaign) -> None:
+    """Start it with the time that it has; Refused undoes it, also where an edit voided a yes."""
+    move(campaign, (Campaign.State.SCHEDULED,), Campaign.State.RUNNING, attention="")
+    _begin(campaign, by_name="schedule")
+
+
+def _occur(parent: Campaign, now: datetime, too_late: datetime) -> bool:
+    """Start the next occurrence of a locked series, and wait for the one after it.
+
+    Those whose time passed while nothing ran are named and left out.
+    """
+    missed: list[datetime] = []
+    started = False
+    while parent.state == Campaign.State.SCHEDULED and not started:
+        wall, at = moments.naive(parent.occurrence) or moments.wall_of(parent), parent.scheduled_for
+        if wall is None or at is None or at > now:
+            break
+        if started := at >= too_late:
+            _start_occurrence(parent, wall, at)
+        else:
+            missed.append(wall)
+        series.move_on(parent, wall, series.missed(missed))
+    if missed:
+        walls = [wall.isoformat() for wall in missed]
+        _note(parent, "campaign.missed", None, "schedule", walls=walls)
+    return started
+
+
+@transaction.atomic
+def _start_occurrence(parent: Campaign, wall: datetime, at: datetime) -> None:
+    """Once, however often the series was scheduled anew; Refused undoes it."""
+    if not parent.occurrences.filter(occurrence=moments.stored(wall)).exists():
+        _start_scheduled(series.copy(parent, wall, at))

@@ -1,0 +1,150 @@
+"""The terms on which a campaign goes out: when, how often, until when, and under which rules."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from campaigns import authors, content, drafting, moments, starting
+from campaigns.models import Campaign
+from campaigns.refusals import Refused
+from campaigns.timing import zones
+from campaigns.timing.recurrence import Recurrence
+
+# Thirty days.
+LONGEST_EXPIRY: Final = 43_200
+MOST_EXCEPTIONS: Final = 400
+WHEN: Final = ("timing", "scheduled_wall", "scheduled_zone", "recurrence", "exceptions")
+RULES: Final = (
+    *("late", "no_zone", "expiry_minutes", "priority", "topic", "transactional", "counted"),
+    *("quiet", "caps", "override_reason", "once_key"),
+)
+FIELDS: Final = (*WHEN, *RULES)
+CHOICES: Final = {
+    "timing": Campaign.Timing,
+    "late": Campaign.Late,
+    "no_zone": Campaign.NoZone,
+    "quiet": Campaign.Quiet,
+    "caps": Campaign.Caps,
+}
+
+
+def applied(campaign: Campaign, fields: Mapping[str, Any], now: datetime | None = None) -> Campaign:
+    """The campaign as it would be with some of FIELDS changed. It is not saved.
+
+    `scheduled_wall` is naive here, or None for as soon as somebody says so. ValidationError by
+    field. Of `scheduled_for` and `occurrence`: what they would be if it were scheduled now.
+    """
+    changed = copy.copy(campaign)
+    for name, value in fields.items():
+        if name not in FIELDS:
+            raise ValueError(f"Not one of a campaign's terms: {name}")
+        is_wall = name == "scheduled_wall" and value is not None
+        setattr(changed, name, moments.stored(value) if is_wall else value)
+    problems = dict(_in_rules(changed)) | dict(_in_series(changed))
+    if problems:
+        raise ValidationError(problems)
+    if any(getattr(changed, name) != getattr(campaign, name) for name in WHEN):
+        _set_moment(changed, now or timezone.now())
+    return changed
+
+
+@transaction.atomic
+def edit(campaign: Campaign, fields: Mapping[str, Any], *, by: User | None = None) -> None:
+    """Change some of FIELDS. What is scheduled moves with them, or becomes a draft without a time.
+
+    ValidationError by field, Refused once it has started.
+    """
+    before = drafting.editable(campaign)
+    changed = applied(before, fields)
+    if all(getattr(changed, name) == getattr(before, name) for name in FIELDS):
+        return
+    for name in FIELDS:
+        setattr(campaign, name, getattr(changed, name))
+    authors.note(campaign, by)
+    campaign.updated_at = timezone.now()
+    campaign.save(update_fields=[*FIELDS, "updated_at"])
+    if all(getattr(changed, name) == getattr(before, name) for name in WHEN):
+        return
+    wall = moments.wall_of(campaign)
+    if before.state == Campaign.State.SCHEDULED and wall is not None:
+        starting.schedule(campaign, wall, campaign.scheduled_zone, by=by)
+        return
+    if before.state == Campaign.State.SCHEDULED:
+        starting.unschedule(campaign, by=by)
+    campaign.scheduled_for = changed.scheduled_for
+    campaign.save(update_fields=["scheduled_for"])
+
+
+def _in_rules(campaign: Campaign) -> Mapping[str, str]:
+    """What is wrong with a campaign's rules, by field; texts are cleaned on the way."""
+    found: dict[str, str] = {}
+    for name, known in CHOICES.items():
+        if getattr(campaign, name) not in known.values:
+            found[name] = _("Choose one of these: %(known)s.") % {"known": ", ".join(known.values)}
+    for name, longest in (("topic", 64), ("once_key", 64), ("override_reason", 200)):
+        try:
+            setattr(campaign, name, content.text(getattr(campaign, name), longest=longest))
+        except ValidationError as error:
+            found[name] = " ".join(error.messages)
+    if not 0 <= campaign.priority <= 100:
+        found["priority"] = _("Write a number from 0 to 100.")
+    minutes = campaign.expiry_minutes
+    if minutes is not None and not 1 <= minutes <= LONGEST_EXPIRY:
+        found["expiry_minutes"] = _("Write a time from 1 minute to 30 days, or leave it empty.")
+    differs = campaign.quiet != Campaign.Quiet.SITE or campaign.caps != Campaign.Caps.SITE
+    if differs and not campaign.override_reason and "override_reason" not in found:
+        found["override_reason"] = _("Say why this campaign does not do as the site does.")
+    return found
+
+
+def _in_series(campaign: Campaign) -> Mapping[str, str]:
+    """What is wrong with when it goes out, by field."""
+    zone = campaign.scheduled_zone
+    if zone and not zones.known(zone):
+        sentence = _("%(zone)s is no time zone. Use an IANA name such as Europe/Oslo.")
+        return {"scheduled_zone": sentence % {"zone": zone}}
+    if campaign.recurrence:
+        try:
+            rule = Recurrence.parse(campaign.recurrence)
+            if start := moments.wall_of(campaign):
+                rule.check(start, campaign.exceptions)
+        except ValueError as error:
+            return {"recurrence": str(error)}
+        campaign.recurrence = rule.text
+    if len(campaign.exceptions) > MOST_EXCEPTIONS:
+        sentence = _("At most %(most)d days can be left out. End the series instead.")
+        return {"exceptions": sentence % {"most": MOST_EXCEPTIONS}}
+    campaign.exceptions = sorted(set(campaign.exceptions)) if campaign.recurrence else []
+    return {}
+
+
+def _set_moment(campaign: Campaign, now: datetime) -> None:
+    """Note when it would start; ValidationError where that has passed."""
+    wall = moments.wall_of(campaign)
+    campaign.scheduled_for = campaign.occurrence = None
+    if wall is None:
+        campaign.scheduled_zone = ""
+        return
+    campaign.scheduled_zone = campaign.scheduled_zone or campaign.site.time_zone
+    try:
+        at, campaign.occurrence = starting.first_moment(campaign, wall, now)
+    except OverflowError:
+        raise ValidationError({"scheduled_wall": _("That is not a day that can come.")}) from None
+    except Refused as refusal:
+        if campaign.recurrence:
+            raise ValidationError({"recurrence": refusal.sentence}) from refusal
+        clock = date_format(now.astimezone(ZoneInfo(campaign.scheduled_zone)), "D j M H:i")
+        sentence = _("That moment has passed. Pick one after now: there it is %(now)s.")
+        raise ValidationError({"scheduled_wall": sentence % {"now": clock}}) from refusal
+    campaign.scheduled_for = at
