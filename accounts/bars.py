@@ -7,12 +7,12 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Where a message can end. "later" and "control" occur in a dry run only.
+# Where a message can end. "later" occurs in a dry run only.
 ORDER = (
     "accepted",
     "later",
     "skipped",
-    "control",
+    "holdout",
     "gone",
     "refused",
     "unknown",
@@ -25,7 +25,7 @@ LABELS: dict[str, Promise] = {
     "accepted": _("Accepted"),
     "later": _("Later"),
     "skipped": _("Skipped"),
-    "control": _("Control group"),
+    "holdout": _("Kept back"),
     "gone": _("Gone"),
     "refused": _("Refused"),
     "unknown": _("Unknown"),

@@ -11,10 +11,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import leases, ledger, payload, throttling, tokens
+from campaigns import leases, ledger, throttling, tokens
+from campaigns.judging import Judge
 from campaigns.leases import Lease
 from campaigns.ledger import Claimed, Shut
 from campaigns.models import Batch, Delivery, Run
+from campaigns.personal import Renderer
 from subscribers import vapid
 from subscribers.models import VapidKey
 from subscribers.transports.keys import VapidIdentity
@@ -32,6 +34,7 @@ COUNTERS: dict[int, str] = {
     Delivery.State.EXPIRED: "expired",
     Delivery.State.CANCELLED: "cancelled",
     Delivery.State.UNKNOWN: "unknown",
+    Delivery.State.HOLDOUT: "holdout",
 }
 
 
@@ -61,13 +64,28 @@ class Window:
 
 
 class Requests:
-    """Makes the request of each delivery of a run's present message."""
+    """Makes the request of each delivery of a run's present message.
 
-    def __init__(self, run: Run, identities: Mapping[int, VapidIdentity]) -> None:
+    `payloads`: what was rendered for some, by subscription; others get what all get.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        identities: Mapping[int, VapidIdentity],
+        renderer: Renderer,
+        payloads: Mapping[int, bytes],
+    ) -> None:
         self._run = run
         self._identities = identities
-        self._template = payload.Template(run.message, run.campaign.site)
+        self._payloads = payloads
+        self._renderer = renderer
         self._urgency = Urgency(run.message.urgency)
+        self._ttl = run.message.ttl
+        if run.expires_at:
+            # Nobody reads it after its time is over.
+            left = (run.expires_at - timezone.now()).total_seconds()
+            self._ttl = max(0, min(self._ttl, int(left)))
 
     def of(self, row: Claimed) -> DeliveryRequest:
         """The device's address and its rendered message."""
@@ -76,8 +94,8 @@ class Requests:
         token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
         identity = self._identities[row.vapid_key_id]
         endpoint = Endpoint(row.endpoint, bytes(row.p256dh), bytes(row.auth), identity)
-        filled = self._template.fill(token=token, tag=tag)
-        return endpoint, PushMessage(filled, run.message.ttl, self._urgency, tag)
+        filled = self._payloads.get(device) or self._renderer.payload(token=token, tag=tag)
+        return endpoint, PushMessage(filled, self._ttl, self._urgency, tag)
 
 
 @transaction.atomic
@@ -97,21 +115,42 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         soon = slots.first - throttling.HORIZON / 2
         return Window(run, [], throttled=True, more_at=soon)
     most = slots.count if slots else limit
-    version = run.message.version
-    rows = ledger.claim(lease, version=version, limit=limit, most=most, shut=shut or {})
+    now = timezone.now()
+    if run.expires_at and now >= run.expires_at:
+        end(lease, batch)
+        return None
+    # Without a variant: whoever waits for the winner.
+    awaits = run.decide_at is not None and run.winner is None
+    renderer = Renderer(run.message, run.campaign.site)
+    judge = Judge(run, renderer, now)
+    judged = None if judge.idle else judge.judge(lease, most, awaits=awaits)
+    rows = ledger.claim(
+        lease,
+        now=now,
+        version=run.message.version,
+        limit=limit,
+        most=most,
+        shut=shut or {},
+        verdicts=judged.verdicts if judged else None,
+        only=judged.only if judged else None,
+        winner=run.winner,
+        awaits=awaits,
+    )
     if not rows:
         return None
     sending = [row for row in rows if row.state == Delivery.State.SENDING]
     flights = flights_of(sending, slots)
     if slots:
         slots.use(len(sending))
-    settled = (Delivery.State.SKIPPED, Delivery.State.UNKNOWN)
-    skip(batch, [row for row in rows if row.state in settled])
-    waiting = [row for row in rows if row.state == Delivery.State.PLANNED]
+    skip(batch, [row for row in rows if row.state in COUNTERS])
+    waiting = [
+        row for row in rows if row.state == Delivery.State.PLANNED and row.reason != "quiet_hours"
+    ]
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
     keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
     identities = {pk: vapid.identity(key) for pk, key in keys.items()}
-    requests = Requests(run, identities) if sending else None
+    payloads = judged.payloads if judged else {}
+    requests = Requests(run, identities, renderer, payloads) if sending else None
     return Window(run, flights, requests, deferred, throttled=slots is not None)
 
 
@@ -130,6 +169,12 @@ def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[
 def origin_of(endpoint: str) -> str:
     """`scheme://host[:port]`, as `starts_with` in the claim compares it; as long as we store it."""
     return "/".join(endpoint.split("/", 3)[:3])[:MAX_ORIGIN]
+
+
+def end(lease: Lease, batch: Batch) -> None:
+    """Settle what was not claimed when the run's time is over."""
+    count(batch, [Delivery.State.UNKNOWN] * ledger.keep_unknown(lease))
+    count(batch, [Delivery.State.EXPIRED] * ledger.expire_planned(lease))
 
 
 def skip(batch: Batch, rows: Sequence[Claimed]) -> None:

@@ -17,6 +17,8 @@ from campaigns.models import Batch, Run
 MOST_RECOVERIES = 3
 # A sender that failed and could say so; the next one may meet the same fault.
 FAILED_SECONDS = 10.0
+# Whoever chooses the winner makes its batches due at once; should that be lost, so much later.
+WINNER_WAIT = timedelta(minutes=1)
 
 
 class Lost(Exception):
@@ -129,7 +131,7 @@ def release(
         batch.error = error[:200]
         batch.parked_at = now if batch.recoveries >= MOST_RECOVERIES else None
         batch.recoveries = min(batch.recoveries + 1, MOST_RECOVERIES)
-    batch.due_at = ledger.next_due(lease)
+    batch.due_at = _next_due(lease, now)
     if batch.due_at and not error:
         # It goes on. What is done keeps its history.
         batch.recoveries = 0
@@ -138,3 +140,11 @@ def release(
     batch.save(
         update_fields=["leased_until", "enqueued_at", "due_at", "error", "parked_at", "recoveries"]
     )
+
+
+def _next_due(lease: Lease, now: datetime) -> datetime | None:
+    """When something of it is due: by its rows, at the latest when the run's time is over."""
+    run = Run.objects.only("decide_at", "winner", "expires_at").get(pk=lease.run_id)
+    awaits = run.decide_at is not None and run.winner is None
+    due_at = ledger.next_due(lease, now + WINNER_WAIT if awaits else None)
+    return min(due_at, run.expires_at) if due_at and run.expires_at else due_at

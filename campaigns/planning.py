@@ -1,6 +1,9 @@
 """Freezing a run's audience into the ledger, one transaction per chunk."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
@@ -11,18 +14,42 @@ from django.utils import timezone
 from audiences import compiling, rules
 from audiences.catalogue import Scope
 from campaigns import finishing
-from campaigns.models import Batch, Run
+from campaigns.deciding import Decision, Terms
+from campaigns.models import Batch, Delivery, Run
 from subscribers.models import Subscription
 
 # Of so many batches' worth of devices, those who match: a chunk takes as long for every rule.
 BATCHES_PER_CHUNK = 8
 
-# The chosen query (one column, id) is Django's own, compiled with its parameters.
+# The chosen query is Django's own, compiled with its parameters. A device whose time zone is not
+# among those named gets what stands under "".
 INSERT = """
-INSERT INTO campaigns_delivery (month, run_id, subscription_id)
-SELECT %s, %s, chosen.id FROM ({chosen}) AS chosen
-RETURNING subscription_id
+WITH chosen AS ({chosen}), zone AS (
+    SELECT * FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
+        AS zone (name, state, reason, at)
+), planned AS (
+    SELECT chosen.id, coalesce(own.state, other.state) AS state,
+        coalesce(own.reason, other.reason) AS reason,
+        CASE WHEN own.name IS NULL THEN other.at ELSE own.at END AS at, {variant} AS variant
+    FROM chosen JOIN zone AS other ON other.name = ''
+        LEFT JOIN zone AS own ON own.name = chosen.time_zone
+)
+INSERT INTO campaigns_delivery
+    (month, run_id, subscription_id, state, reason, not_before, settled_at, variant)
+SELECT %s, %s, id, state, reason,
+    CASE WHEN state = 0 AND variant IS NULL THEN greatest(at, %s) ELSE at END,
+    CASE WHEN state = 5 THEN %s END, variant
+FROM planned RETURNING subscription_id, state, reason, not_before
 """
+
+
+class Planned(NamedTuple):
+    """A row of the ledger as it was planned."""
+
+    subscription_id: int
+    state: int
+    reason: str
+    not_before: datetime | None
 
 
 def recipients(run: Run, devices: QuerySet[Subscription]) -> Q:
@@ -51,27 +78,18 @@ def plan_chunk(run_id: int) -> bool:
     """Plan the next chunk; False when the run is not being planned (any more)."""
     run = (
         Run.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("campaign__site", "started_by")
+        .select_related("campaign__site", "message", "started_by")
         .filter(pk=run_id, state=Run.State.PLANNING)
         .first()
     )
     if run is None:
         return False
     through = upto(run)
-    ids = insert(run, through)
+    rows = insert(run, through)
     now = timezone.now()
+    size = settings.SEND_BATCH
     Batch.objects.bulk_create(
-        Batch(
-            run=run,
-            first=part[0],
-            last=part[-1],
-            audience=len(part),
-            pending=len(part),
-            due_at=now,
-        )
-        for part in (
-            ids[i : i + settings.SEND_BATCH] for i in range(0, len(ids), settings.SEND_BATCH)
-        )
+        batch_of(run, rows[start : start + size], now) for start in range(0, len(rows), size)
     )
     if through < run.last_subscription:
         Run.objects.filter(pk=run.pk).update(planned_through=through)
@@ -98,14 +116,47 @@ def candidates(run: Run, through: int) -> QuerySet[Subscription]:
     )
 
 
-def insert(run: Run, through: int) -> list[int]:
-    """Insert the recipients beyond planned_through, up to and with one; their ids, ascending."""
+def insert(run: Run, through: int) -> list[Planned]:
+    """Insert the recipients beyond planned_through, up to and with one; ordered by their ids."""
     devices = candidates(run, through)
-    chosen = devices.filter(recipients(run, devices)).order_by("id").values("id")
+    chosen = devices.filter(recipients(run, devices)).order_by("id")
     try:
-        query, params = chosen.query.sql_with_params()
+        query, params = chosen.values("id", "subscriber_id", "time_zone").query.sql_with_params()
     except EmptyResultSet:
         return []
+    terms = Terms.of(run)
+    zones = terms.zones() or {"": Decision(Delivery.State.PLANNED)}
+    variant, drawn = terms.variant()
     with connection.cursor() as cursor:
-        cursor.execute(INSERT.format(chosen=query), [run.month, run.pk, *params])
-        return sorted(row[0] for row in cursor.fetchall())
+        cursor.execute(
+            INSERT.format(chosen=query, variant=variant),
+            [
+                *params,
+                list(zones),
+                [int(one.state) for one in zones.values()],
+                [one.reason for one in zones.values()],
+                [one.at for one in zones.values()],
+                *drawn,
+                run.month,
+                run.pk,
+                run.decide_at,
+                timezone.now(),
+            ],
+        )
+        return sorted(Planned._make(row) for row in cursor.fetchall())
+
+
+def batch_of(run: Run, rows: Sequence[Planned], now: datetime) -> Batch:
+    """The batch of these rows, due when the first of them is."""
+    waiting = [row for row in rows if row.state == Delivery.State.PLANNED]
+    skipped = Counter(row.reason for row in rows if row.state == Delivery.State.SKIPPED)
+    return Batch(
+        run=run,
+        first=rows[0].subscription_id,
+        last=rows[-1].subscription_id,
+        audience=len(rows),
+        pending=len(waiting),
+        skipped=skipped.total(),
+        skipped_by_reason=dict(skipped),
+        due_at=min((row.not_before or now for row in waiting), default=None),
+    )

@@ -11,6 +11,19 @@ REASONS: dict[str, Promise] = {
     "no_consent": gettext_lazy("Left before it was their turn"),
     "gone_before": gettext_lazy("The device was gone before its turn"),
     "erased": gettext_lazy("Erased before it was their turn"),
+    "no_zone": gettext_lazy("Its time zone is not known"),
+    "zone_past": gettext_lazy("The moment had passed in their time zone"),
+    "quiet_hours": gettext_lazy("Quiet hours where they are"),
+    "capped": gettext_lazy("They have had as many messages as the cap allows"),
+    "min_gap": gettext_lazy("Their last message was too short a time ago"),
+    "place_held": gettext_lazy("The last place under the cap is held for a campaign before it"),
+    "sent_once": gettext_lazy("They have had one with the same send-once key"),
+    "no_title": gettext_lazy("For them the title would be empty"),
+    "bad_address": gettext_lazy("For them the address could not be opened"),
+    "too_large": gettext_lazy("For them the message would be too large"),
+    "render_failed": gettext_lazy("The text could not be filled in for them"),
+    # Kept back
+    "holdout": gettext_lazy("Kept back on purpose, to measure the effect"),
     # Waiting for its turn
     "service_waits": gettext_lazy("Its push service lets us send more slowly than this; it waits"),
     # Unknown
@@ -24,6 +37,7 @@ REASONS: dict[str, Promise] = {
         "It was to be sent again, but the campaign was cancelled first; it may have arrived"
     ),
     # Expired
+    "run_expired": gettext_lazy("The campaign's time was over"),
     "retries_exhausted": gettext_lazy(
         "The push service kept asking us to wait, or could not be reached"
     ),
@@ -90,6 +104,7 @@ PLAIN: dict[int, Promise] = {
     Delivery.State.EXPIRED: gettext_lazy("Its time ran out"),
     Delivery.State.CANCELLED: gettext_lazy("Cancelled before it was sent"),
     Delivery.State.UNKNOWN: gettext_lazy("The answer is not proof; not repeated"),
+    Delivery.State.HOLDOUT: gettext_lazy("Kept back on purpose"),
 }
 # What a state and the answer's number mean together, where the number alone is the code.
 BY_STATUS: dict[tuple[int, int], Promise] = {
@@ -121,6 +136,8 @@ def words(state: int, reason: str, status_code: int | None) -> str:
 def _said(state: int, reason: str, status_code: int | None) -> str:
     if reason in REASONS:
         return str(REASONS[reason])
+    if reason.startswith("aborted"):
+        return skipped(reason)
     if reason in ("", str(status_code)) and (state, status_code) in BY_STATUS:
         return str(BY_STATUS[state, status_code or 0])
     service, _underscore, code = reason.partition("_")
@@ -132,4 +149,8 @@ def _said(state: int, reason: str, status_code: int | None) -> str:
 
 def skipped(reason: str) -> str:
     """Why somebody was skipped, for a list of reasons with their counts."""
+    code, _colon, why = reason.partition(":")
+    if code == "aborted":
+        stops = _("The message stops itself: %(why)s") % {"why": why}
+        return stops if why else _("The message stops itself")
     return str(REASONS.get(reason, reason.replace("_", " ").capitalize()))

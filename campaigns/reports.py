@@ -16,7 +16,17 @@ from campaigns.starting import run_of
 from campaigns.tallies import Tally
 from subscribers.models import Subscription
 
-OUTCOMES = ("accepted", "skipped", "gone", "refused", "unknown", "expired", "cancelled", "pending")
+OUTCOMES = (
+    "accepted",
+    "skipped",
+    "holdout",
+    "gone",
+    "refused",
+    "unknown",
+    "expired",
+    "cancelled",
+    "pending",
+)
 
 # The chart covers the first day; what comes later is in the sums.
 CHART_MINUTES = 1_440
@@ -105,6 +115,8 @@ def parts(counts: dict[str, Any], links: dict[str, str] | None = None) -> list[P
     return [
         Part(name, count=counts[name], href=hrefs.get(name, "") if counts[name] else "")
         for name in OUTCOMES
+        # Most campaigns keep nobody back.
+        if name != "holdout" or counts[name]
     ]
 
 

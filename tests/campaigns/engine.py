@@ -6,7 +6,10 @@ from campaigns import planning, reports, sending
 from campaigns.models import Batch, Delivery, Run
 from campaigns.sending import Sender
 
-OUTCOMES = ("accepted", "refused", "gone", "skipped", "expired", "cancelled", "unknown", "pending")
+OUTCOMES = (
+    *("accepted", "refused", "gone", "skipped", "holdout"),
+    *("expired", "cancelled", "unknown", "pending"),
+)
 PENDING = (Delivery.State.PLANNED, Delivery.State.SENDING)
 
 

@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 ACCEPTED, UNKNOWN = "accepted", "unknown"
-FINAL = frozenset({ACCEPTED, "refused", "gone", "skipped", "expired", "cancelled", UNKNOWN})
+FINAL = frozenset(
+    {*(ACCEPTED, "refused", "gone", "skipped", "holdout", "expired", "cancelled", UNKNOWN)}
+)
 NAMED = 3
 
 
