@@ -119,10 +119,11 @@ def split(value: Any, by: Any) -> list[str]:
 
 
 def join(value: Any, by: Any = ", ") -> str:
-    parts, by = [shown(item) for item in items(value)], shown(by)
-    if sum(map(len, parts)) + len(by) * len(parts) > MOST_TEXT:
+    parts: list[str] = [shown(item) for item in items(value)]
+    between: str = shown(by)
+    if sum(map(len, parts)) + len(between) * len(parts) > MOST_TEXT:
         raise _failed(_("This makes a text too long."))
-    return by.join(parts)
+    return between.join(parts)
 
 
 # Lists
