@@ -22,6 +22,7 @@ class DryRun(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="dry_runs")
     # Of what it is a forecast, campaigns.approvals.digest.
     digest = models.CharField(max_length=64)
+    parts = models.JSONField(default=dict)
     state = models.CharField(max_length=9, choices=State.choices, default=State.RUNNING)
     # As of when: the moment at which the campaign would start.
     starts_at = models.DateTimeField()

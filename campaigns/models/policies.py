@@ -94,6 +94,10 @@ class Approval(models.Model):
     asked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_by_name = models.CharField(max_length=150, blank=True)
     asked_at = models.DateTimeField(default=timezone.now)
+    asked_note = models.CharField(max_length=400, blank=True)
+    # Digests of what `digest` is of, by part: "content", "audience", "schedule", "policies". What
+    # of it was changed can be said.
+    parts = models.JSONField(default=dict)
     verdict = models.CharField(
         max_length=8, choices=Verdict.choices, default=Verdict.OPEN, blank=True
     )
