@@ -56,7 +56,7 @@ def nodes(lines: Iterator[str]) -> list[str]:
     kept = [
         ALIAS.sub(r"\1", MONTH.sub(r"\1", line.rstrip()))
         for number, line in enumerate(lines)
-        if number == 0 or "->" in line or line.strip().startswith(("SubPlan", "InitPlan"))
+        if number == 0 or line.strip().startswith(("->", "SubPlan", "InitPlan"))
     ]
     folded = ((line, len(list(group))) for line, group in groupby(unnumbered(kept)))
     return [line if count == 1 else f"{line}  ({count} months)" for line, count in folded]
