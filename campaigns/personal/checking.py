@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from liquid.builtin.expressions import FilteredExpression
+from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.filtered import Filter
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import Variable as Named
-from liquid.template import BoundTemplate
 
 from campaigns.personal import faults, language, scanning, variables
 from campaigns.personal.faults import Aborted, Fault
@@ -102,15 +101,16 @@ def _say_which(root: str) -> str:
 
 
 def _filters(parsed: Parsed) -> Iterator[Fault]:
-    for one in _used_filters(parsed.template):
-        if sentence := _wrong_filter(one):
-            yield faults.at(parsed.source, one.token.start_index, sentence)
-
-
-def _used_filters(template: BoundTemplate) -> Iterator[Filter]:
-    for expression in language.expressions(template):
-        if isinstance(expression, FilteredExpression):
-            yield from expression.filters or ()
+    for expression in language.expressions(parsed.template):
+        if not isinstance(expression, FilteredExpression):
+            continue
+        left = expression.left
+        if isinstance(left, Path) and len(left.path) == 1 and left.path[0] in variables.WHOLES:
+            sentence = _say_which(str(left.path[0]))
+            yield faults.at(parsed.source, left.token.start_index, sentence)
+        for one in expression.filters or ():
+            if sentence := _wrong_filter(one):
+                yield faults.at(parsed.source, one.token.start_index, sentence)
 
 
 def _wrong_filter(used: Filter) -> str:
@@ -129,13 +129,10 @@ def _wrong_filter(used: Filter) -> str:
     least = sum(one.default is one.empty for one in taken)
     if least <= given <= len(taken):
         return ""
+    if not taken:
+        return _("%(name)s takes no value.") % {"name": used.name}
     return ngettext(
         "%(name)s takes %(most)d value after a colon.",
         "%(name)s takes %(most)d values after a colon.",
         len(taken),
     ) % {"name": used.name, "most": len(taken)}
-
-
-def names(parsed: Parsed) -> frozenset[str]:
-    """The variables of a text as people write them: "cart.first_item.name"."""
-    return frozenset(".".join(path) for path in parsed.names)

@@ -23,7 +23,7 @@ from liquid.exceptions import FilterError
 from campaigns.personal.missing import Missing
 from campaigns.personal.values import MOST_ITEMS, shown
 
-MOST_TEXT = 5_000  # characters
+MOST_TEXT = 2_000  # characters
 MOST_NUMBER = 10**15
 LONGEST_PATTERN = 60
 

@@ -6,7 +6,7 @@ ranges, the iterations of loops one after another, and what filters make.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TextIO
@@ -41,7 +41,8 @@ from campaigns.personal.faults import ABORTED, LONGEST_REASON, Aborted
 from campaigns.personal.filters import FILTERS, Encoded
 from campaigns.personal.missing import Missing
 
-MOST_ITERATIONS = 100  # of all loops of a text together
+MOST_ITERATIONS = 60  # of all loops of a text together
+MOST_FILTERINGS = 500  # uses of a filter, each round of a loop anew
 MOST_OUTPUT = 20_000  # bytes
 
 # What rendering may raise besides LiquidError, from filters and odd values.
@@ -60,6 +61,7 @@ class Context(RenderContext):
         super().__init__(*args, **kwargs)
         self.missed: set[str] = set()
         self.iterations = 0
+        self.filterings = 0
 
     def get(
         self, path: list[object], *, token: Token | None, default: object = UNDEFINED
@@ -81,6 +83,14 @@ class Context(RenderContext):
         if self.iterations > MOST_ITERATIONS:
             sentence = _("At most %(most)d rounds of loops.") % {"most": MOST_ITERATIONS}
             raise LoopIterationLimitError(sentence, token=None)
+
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        """Called for each use of a filter."""
+        self.filterings += 1
+        if self.filterings > MOST_FILTERINGS:
+            sentence = _("Filters are used more than %(most)d times.") % {"most": MOST_FILTERINGS}
+            raise LoopIterationLimitError(sentence, token=token)
+        return super().filter(name, token)
 
 
 class PutIn(OutputNode):
@@ -140,10 +150,19 @@ class Abort(Tag):
         return AbortNode(token, reason)
 
 
+class When(case_tag.MultiExpressionBlockNode):
+    """`{% when 1, 1 %}` is said once: python-liquid says it for each value that fits."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return self.block.render(context, buffer) if any(self.expression.evaluate(context)) else -1
+
+
 class Texts(Environment):
     """Knows only what it is told here."""
 
-    block_nesting_limit = 8
+    block_nesting_limit = scanning.DEEPEST
     context_depth_limit = 20
     local_namespace_limit = 20_000
     output_stream_limit = MOST_OUTPUT
@@ -158,6 +177,17 @@ class Texts(Environment):
         for tag in (*pseudo, *blocks):
             self.add_tag(tag)
         self.filters.update(FILTERS)
+
+    def error(
+        self,
+        exc: type[LiquidError] | LiquidError,
+        msg: str | None = None,
+        token: Token | None = None,
+    ) -> None:
+        """Raise it; one of an expression's end, which has no place, where that expression is."""
+        if isinstance(exc, LiquidError) and token and exc.token and exc.token.start_index < 0:
+            exc.token = token
+        super().error(exc, msg, token)
 
 
 ENVIRONMENT = Texts(undefined=Missing)
@@ -191,6 +221,9 @@ def parse(source: str) -> Parsed:
         template = ENVIRONMENT.from_string(source)
     except LiquidError as error:
         raise scanning.Unreadable(fault_of(error, source)) from error
+    for node in nodes(template):
+        if type(node) is case_tag.MultiExpressionBlockNode:
+            node.__class__ = When
     for expression in expressions(template):
         expression.__class__ = SAFER.get(type(expression), type(expression))
     found = template.analyze(include_partials=False).globals
@@ -199,24 +232,43 @@ def parse(source: str) -> Parsed:
 
 
 def fault_of(error: LiquidError, source: str) -> faults.Fault:
-    """What the parser has against a text, where it is."""
+    """What the parser or a filter has against a text, where it is."""
     token = error.token
     index = token.start_index if token and token.start_index >= 0 else 0
     return faults.at(source, index, _sentence(str(error.message or "")))
 
 
 def _sentence(message: str) -> str:
-    message = message.strip() or _("this can't be read")
-    return message[0].upper() + message[1:] + ("" if message.endswith((".", "?")) else ".")
+    """The parser's words as people say it; our own sentences as they are."""
+    if message.endswith("found '='"):
+        return _("Write == to compare.")
+    for beginning, sentence in (
+        ("expected end of", _("This does not belong here. Filters come after |, values after :.")),
+        ("expected a primitive", _("A name, a number or a text in quotes is missing.")),
+        ("missing", _("A name, a number or a text in quotes is missing.")),
+        ("disallowed not", _("There is no not here: use unless.")),
+        ("disallowed paren", _("There are no parentheses here: put one if into another.")),
+        ("unexpected ", _("%(what)s does not belong here.") % {"what": message[11:].strip()}),
+    ):
+        if message.startswith(beginning):
+            return sentence
+    # What is left are our own, which are whole sentences, and rare ones of the parser.
+    return message if message.endswith(".") else _("This can't be read.")
+
+
+def nodes(template: BoundTemplate) -> Iterator[Node]:
+    """All of a text, also those within others."""
+    unused = RenderContext(template)
+    waiting = list(template.nodes)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.children(unused, include_partials=False))
 
 
 def expressions(template: BoundTemplate) -> Iterator[Expression]:
     """All of a text, also those within others."""
-    unused = RenderContext(template)
-    nodes = list(template.nodes)
-    while nodes:
-        node = nodes.pop()
-        nodes.extend(node.children(unused, include_partials=False))
+    for node in nodes(template):
         waiting = list(node.expressions())
         while waiting:
             expression = waiting.pop()

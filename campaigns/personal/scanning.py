@@ -22,12 +22,23 @@ MOST_SOURCE = 2_000  # characters
 MOST_EXPRESSION = 300  # characters between braces
 MOST_PIECES = 100  # pairs of braces
 
+DEEPEST = 8  # blocks within each other
+
 TAGS = (
     *("if", "elsif", "else", "endif", "unless", "endunless", "case", "when", "endcase"),
     *("for", "endfor", "break", "continue", "assign", "capture", "endcapture"),
     *("comment", "endcomment", "raw", "endraw", "abort"),
 )
 
+_BLOCKS = frozenset(("if", "unless", "case", "for", "capture", "comment"))
+# In which blocks the others may stand; nearest first, but a loop's may be further out.
+_WITHIN = {
+    "elsif": ("if", "unless"),
+    "else": ("if", "unless", "case", "for"),
+    "when": ("case",),
+    "break": ("for",),
+    "continue": ("for",),
+}
 _OPENS = re.compile(r"\{\{|\{%")
 _NAME = re.compile(r"-?\s*([\w#]*)")
 _ENDRAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
@@ -67,7 +78,7 @@ def scan(source: str) -> list[Piece]:
         sentence = _("At most %(most)d characters; these are %(are)d.")
         raise _unreadable(source, 0, sentence % {"most": MOST_SOURCE, "are": len(source)})
     pieces: list[Piece] = []
-    place, braces, comments = 0, 0, 0
+    place, braces, blocks = 0, 0, _Blocks(source)
     while opened := _OPENS.search(source, place):
         if opened.start() > place:
             pieces.append(Piece("text", place, source[place : opened.start()]))
@@ -79,16 +90,68 @@ def scan(source: str) -> list[Piece]:
         pieces.append(piece)
         place = opened.start() + len(piece.text) + 4
         if piece.kind == "tag":
-            comments += {"comment": 1, "endcomment": -1}.get(piece.name, 0)
-            if not comments:
-                _know(source, piece)
+            blocks.pass_by(piece)
             if piece.name == "raw":
                 raw = _raw(source, opened.start(), place)
                 pieces.append(Piece("text", place, source[place : raw.start()]))
                 place = raw.end()
     if place < len(source):
         pieces.append(Piece("text", place, source[place:]))
+    blocks.close()
     return pieces
+
+
+class _Blocks:
+    """Those that are open, the innermost last."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._open: list[Piece] = []
+
+    def pass_by(self, piece: Piece) -> None:
+        """Unreadable for a tag that there is not, or not here."""
+        name, names = piece.name, [one.name for one in self._open]
+        if "comment" in names and name not in {"comment", "endcomment"}:
+            return
+        _know(self._source, piece)
+        if name in _BLOCKS:
+            if len(names) == DEEPEST:
+                sentence = _("At most %(most)d blocks within each other.")
+                raise _unreadable(self._source, piece.start, sentence % {"most": DEEPEST})
+            self._open.append(piece)
+        elif name in _WITHIN:
+            near = names if name in {"break", "continue"} else names[-1:]
+            if not set(near) & set(_WITHIN[name]):
+                sentence = _("%(tag)s stands only within %(block)s.")
+                tags = {"tag": _tag(name), "block": _tag(_WITHIN[name][0])}
+                raise _unreadable(self._source, piece.start, sentence % tags)
+        elif name.startswith("end"):
+            self._end(piece)
+
+    def _end(self, piece: Piece) -> None:
+        wanted = piece.name.removeprefix("end")
+        if self._open and self._open[-1].name == wanted:
+            self._open.pop()
+            return
+        if wanted in {one.name for one in self._open}:
+            self.close()
+        sentence = _("This %(tag)s closes nothing.") % {"tag": _tag(piece.name)}
+        raise _unreadable(self._source, piece.start, sentence)
+
+    def close(self) -> None:
+        """Unreadable for a block that is still open."""
+        if self._open:
+            left = self._open[-1]
+            tags = {"opening": _tag(left.name), "closing": _tag(f"end{left.name}")}
+            raise _unreadable(self._source, left.start, _not_closed() % tags)
+
+
+def _tag(name: str) -> str:
+    return f"{{% {name} %}}"
+
+
+def _not_closed() -> str:
+    return _("This %(opening)s is not closed: write %(closing)s after it.")
 
 
 def _braced(source: str, start: int, opening: str) -> Piece:
@@ -96,8 +159,8 @@ def _braced(source: str, start: int, opening: str) -> Piece:
     end = source.find(closing, start + 2)
     again = _OPENS.search(source, start + 2)
     if end < 0 or (again and again.start() < end):
-        sentence = _("This %(opening)s is not closed: write %(closing)s after it.")
-        raise _unreadable(source, start, sentence % {"opening": opening, "closing": closing})
+        tags = {"opening": opening, "closing": closing}
+        raise _unreadable(source, start, _not_closed() % tags)
     if end - start > MOST_EXPRESSION:
         sentence = _("At most %(most)d characters between braces.")
         raise _unreadable(source, start, sentence % {"most": MOST_EXPRESSION})
@@ -123,9 +186,8 @@ def _know(source: str, piece: Piece) -> None:
 def _raw(source: str, start: int, place: int) -> re.Match[str]:
     found = _ENDRAW.search(source, place)
     if found is None:
-        sentence = _("This %(opening)s is not closed: write %(closing)s after it.")
-        tags = {"opening": "{% raw %}", "closing": "{% endraw %}"}
-        raise _unreadable(source, start, sentence % tags)
+        tags = {"opening": _tag("raw"), "closing": _tag("endraw")}
+        raise _unreadable(source, start, _not_closed() % tags)
     return found
 
 
