@@ -36,7 +36,7 @@ _NOT_SENT = ["Expect:", "Accept:"]
 # words it otherwise, the outcome is the careful one, UNKNOWN.
 _REFUSED_STREAM = re.compile(rb"HTTP/2 stream \d+ refused by server")
 _NOTHING = Request(url="", headers=(), body=b"")
-_TLS_ERRORS = frozenset(
+TLS_ERRORS = frozenset(
     {
         pycurl.E_SSL_CONNECT_ERROR,
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -66,7 +66,7 @@ class SocketAddress(NamedTuple):
     addr: tuple[str, int] | tuple[str, int, int, int]
 
 
-class _LentSocket(socket.socket):
+class LentSocket(socket.socket):
     """pycurl duplicates the descriptor that it is given; this one closes when it lets go of it."""
 
     def __del__(self) -> None:
@@ -197,7 +197,7 @@ class Exchange:
             return _retry("dns", RETRY_SECONDS)
         if error == pycurl.E_OPERATION_TIMEDOUT:
             return _retry("connect_timeout", RETRY_SECONDS)
-        if error in _TLS_ERRORS:
+        if error in TLS_ERRORS:
             return _retry("tls", RETRY_SECONDS)
         return _retry("connect", RETRY_SECONDS)
 
@@ -244,7 +244,7 @@ class Exchange:
             self._blocked = True
             return int(pycurl.SOCKET_BAD)
         self._opened = True
-        return _LentSocket(address.family, address.socktype, address.protocol)
+        return LentSocket(address.family, address.socktype, address.protocol)
 
     def _note_socket(self, descriptor: int, purpose: int) -> int:
         self._connections.add(descriptor)
