@@ -130,14 +130,22 @@ class Books:
     """The places of a site's people as one campaign must see them, at one moment.
 
     `run`: its own run, whose messages don't stand in its own way. None: it has not started.
+    `until`: the last moment that is asked about, where that is a later one.
     """
 
     def __init__(
-        self, campaign: Campaign, limits: Limits, now: datetime, run: Run | None = None
+        self,
+        campaign: Campaign,
+        limits: Limits,
+        now: datetime,
+        run: Run | None = None,
+        *,
+        until: datetime | None = None,
     ) -> None:
         self.campaign = campaign
         self.limits = limits
         self.now = now
+        self.until = until or now
         self.own = run.pk if run else 0
         counted = Run.objects.filter(
             Q(finished_at=None) | Q(finished_at__gt=now - limits.reach),
@@ -194,7 +202,7 @@ class Books:
         """More important campaigns whose time comes while our message would still count, and those
         that are just being planned."""
         scheduled = Q(
-            state=Campaign.State.SCHEDULED, scheduled_for__lt=self.now + self.limits.reach
+            state=Campaign.State.SCHEDULED, scheduled_for__lt=self.until + self.limits.reach
         )
         planning = Q(runs__kind=Run.Kind.CAMPAIGN, runs__state=Run.State.PLANNING)
         campaigns = Campaign.objects.filter(

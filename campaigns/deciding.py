@@ -7,12 +7,12 @@ whole chunk (planning), and the dry run asks the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, lru_cache
 from zoneinfo import available_timezones
 
 from audiences.catalogue.profile import BUCKETS, bucket_of
-from campaigns import policies
+from campaigns import moments, policies
 from campaigns.models import Campaign, Delivery, Message, Policy, Run
 from campaigns.timing import local
 from campaigns.timing.local import Moment
@@ -108,10 +108,9 @@ class Terms:
         """What becomes of the devices of a known time zone."""
         at = self.began
         if self.on_own_clock:
-            wall = self.campaign.scheduled_wall
+            wall = moments.wall_of_next(self.campaign)
             assert wall is not None  # noqa: S101 - nothing starts by local time without one
-            naive = wall.astimezone(UTC).replace(tzinfo=None)
-            moment = _moment(naive, zone, self.began, self.campaign.late)
+            moment = _moment(wall, zone, self.began, self.campaign.late)
             if moment.at is None:
                 return Decision(Delivery.State.SKIPPED, moment.code)
             at = moment.at

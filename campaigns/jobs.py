@@ -14,8 +14,8 @@ from django.utils import timezone
 from rq.exceptions import DuplicateJobError
 
 from accounts.models import User
-from campaigns import doorbells, epochs, leases, planning, restoring, sending
-from campaigns.models import Batch, Run
+from campaigns import doorbells, epochs, forecasting, leases, planning, restoring, sending
+from campaigns.models import Batch, DryRun, Run
 from campaigns.webpush import WebPushSender
 
 # Longer than a queue usually holds a job; a queue that lost it gets it again after this.
@@ -51,6 +51,11 @@ def deliver(batch_id: int) -> None:
     sending.Turn(sender, stop, onward=leases.next_due).run(batch_id)
 
 
+def dry_run(dry_run_id: int) -> None:
+    """Go on with a dry run; the ticker rings again for what is left."""
+    forecasting.run_or_fail(dry_run_id, stopper(PLAN_SECONDS))
+
+
 def enqueue_due(now: datetime) -> int:
     """Hand every run and batch that is due to the queue; how many.
 
@@ -67,6 +72,9 @@ def enqueue_due(now: datetime) -> int:
     for batch_id in due:
         enqueue("send", deliver, batch_id, f"batch-{batch_id}")
     note_enqueued(Batch.objects.filter(pk__in=due), now)
+    dry_runs = DryRun.objects.filter(state=DryRun.State.RUNNING)
+    for dry_run_id in dry_runs.values_list("pk", flat=True)[:TURNS_AT_ONCE]:
+        enqueue("plan", dry_run, dry_run_id, f"dry-run-{dry_run_id}")
     return len(run_ids) + len(due)
 
 

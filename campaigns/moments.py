@@ -29,6 +29,12 @@ def wall_of(campaign: Campaign) -> datetime | None:
     return naive(campaign.scheduled_wall)
 
 
+def wall_of_next(campaign: Campaign) -> datetime | None:
+    """The naive wall time of the next start: of a series its next occurrence's."""
+    wall = naive(campaign.occurrence) if campaign.recurrence else None
+    return wall or wall_of(campaign)
+
+
 def first(campaign: Campaign, wall: datetime) -> datetime:
     """When its first message may leave for that wall time."""
     if campaign.timing == LOCAL:
@@ -48,8 +54,7 @@ def begins(campaign: Campaign) -> datetime | None:
 
     Of a series: the start of its next occurrence, which the parent notes in `occurrence`.
     """
-    wall = naive(campaign.occurrence) if campaign.recurrence else None
-    wall = wall or wall_of(campaign)
+    wall = wall_of_next(campaign)
     return first(campaign, wall) if wall else None
 
 

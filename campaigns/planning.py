@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.models import Site
 from audiences import compiling, rules
 from audiences.catalogue import Scope
 from campaigns import finishing
@@ -21,24 +22,27 @@ from subscribers.models import Subscription
 # Of so many batches' worth of devices, those who match: a chunk takes as long for every rule.
 BATCHES_PER_CHUNK = 8
 
-# The chosen query is Django's own, compiled with its parameters. A device whose time zone is not
-# among those named gets what stands under "".
-INSERT = """
+# What is planned for each device of a query (Django's own, compiled with its parameters). One whose
+# time zone is not among those named gets what stands under "". Who waits for the winner has no
+# variant yet.
+PLANNED = """
 WITH chosen AS ({chosen}), zone AS (
     SELECT * FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
         AS zone (name, state, reason, at)
-), planned AS (
-    SELECT chosen.id, coalesce(own.state, other.state) AS state,
-        coalesce(own.reason, other.reason) AS reason,
-        CASE WHEN own.name IS NULL THEN other.at ELSE own.at END AS at, {variant} AS variant
-    FROM chosen JOIN zone AS other ON other.name = ''
-        LEFT JOIN zone AS own ON own.name = chosen.time_zone
+), drawn AS (SELECT chosen.*, {variant} AS variant FROM chosen), planned AS (
+    SELECT drawn.id, drawn.subscriber_id, drawn.time_zone, drawn.variant,
+        coalesce(own.state, other.state) AS state, coalesce(own.reason, other.reason) AS reason,
+        greatest(CASE WHEN own.name IS NULL THEN other.at ELSE own.at END,
+            CASE WHEN drawn.variant IS NULL AND coalesce(own.state, other.state) = 0
+                THEN %s::timestamptz END) AS at
+    FROM drawn JOIN zone AS other ON other.name = ''
+        LEFT JOIN zone AS own ON own.name = drawn.time_zone
 )
+"""
+INSERT = """
 INSERT INTO campaigns_delivery
     (month, run_id, subscription_id, state, reason, not_before, settled_at, variant)
-SELECT %s, %s, id, state, reason,
-    CASE WHEN state = 0 AND variant IS NULL THEN greatest(at, %s) ELSE at END,
-    CASE WHEN state = 5 THEN %s END, variant
+SELECT %s, %s, id, state, reason, at, CASE WHEN state = 5 THEN %s END, variant
 FROM planned RETURNING subscription_id, state, reason, not_before
 """
 
@@ -111,39 +115,45 @@ def upto(run: Run) -> int:
 
 def candidates(run: Run, through: int) -> QuerySet[Subscription]:
     """The devices beyond planned_through that can be reached, up to and with one."""
-    return Subscription.objects.active().filter(
-        site=run.campaign.site_id, id__gt=run.planned_through, id__lte=through
-    )
+    return reachable(run.campaign.site, run.planned_through, through)
+
+
+def reachable(site: Site, after: int, through: int) -> QuerySet[Subscription]:
+    """The active devices of a site by their ids: beyond one, up to and with another."""
+    return Subscription.objects.active().filter(site=site, id__gt=after, id__lte=through)
 
 
 def insert(run: Run, through: int) -> list[Planned]:
     """Insert the recipients beyond planned_through, up to and with one; ordered by their ids."""
     devices = candidates(run, through)
-    chosen = devices.filter(recipients(run, devices)).order_by("id")
-    try:
-        query, params = chosen.values("id", "subscriber_id", "time_zone").query.sql_with_params()
-    except EmptyResultSet:
+    found = planned(Terms.of(run), devices.filter(recipients(run, devices)))
+    if found is None:
         return []
-    terms = Terms.of(run)
+    query, params = found
+    with connection.cursor() as cursor:
+        cursor.execute(query + INSERT, [*params, run.month, run.pk, timezone.now()])
+        return sorted(Planned._make(row) for row in cursor.fetchall())
+
+
+def planned(terms: Terms, devices: QuerySet[Subscription]) -> tuple[str, list[Any]] | None:
+    """SQL that names `planned`: of each of these devices id, subscriber_id, time_zone, variant,
+    state, reason and at. None: there are none."""
+    wanted = devices.order_by("id").values("id", "subscriber_id", "time_zone")
+    try:
+        chosen, params = wanted.query.sql_with_params()
+    except EmptyResultSet:
+        return None
     zones = terms.zones() or {"": Decision(Delivery.State.PLANNED)}
     variant, drawn = terms.variant()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT.format(chosen=query, variant=variant),
-            [
-                *params,
-                list(zones),
-                [int(one.state) for one in zones.values()],
-                [one.reason for one in zones.values()],
-                [one.at for one in zones.values()],
-                *drawn,
-                run.month,
-                run.pk,
-                run.decide_at,
-                timezone.now(),
-            ],
-        )
-        return sorted(Planned._make(row) for row in cursor.fetchall())
+    return PLANNED.format(chosen=chosen, variant=variant), [
+        *params,
+        list(zones),
+        [int(one.state) for one in zones.values()],
+        [one.reason for one in zones.values()],
+        [one.at for one in zones.values()],
+        *drawn,
+        terms.decide_at,
+    ]
 
 
 def batch_of(run: Run, rows: Sequence[Planned], now: datetime) -> Batch:
