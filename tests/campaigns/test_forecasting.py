@@ -220,7 +220,7 @@ def test_a_fault_ends_it_and_is_told() -> None:
     jobs.dry_run(dry_run.pk)
     dry_run.refresh_from_db()
     assert dry_run.state == DryRun.State.FAILED
-    assert "no such" in dry_run.error or "fault" in dry_run.error
+    assert "Unknown field" in dry_run.error
     assert forecasting.latest(dry_run.campaign) is None
 
 
