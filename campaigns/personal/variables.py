@@ -98,7 +98,7 @@ class Known:
         return FIELDS[root] | more.get(root, frozenset())
 
 
-# The newest people and events say it: what nobody of those has is mistyped, or was given up.
+# The newest people say it, and some events: what none of these has is mistyped, or was given up.
 _ATTRIBUTES = """
 SELECT DISTINCT key FROM (
     SELECT attributes FROM subscribers_subscriber
@@ -108,7 +108,7 @@ SELECT DISTINCT key FROM (
 _PROPERTIES = """
 SELECT DISTINCT key FROM (
     SELECT properties FROM subscribers_event WHERE name_id = %s LIMIT %s
-) some, jsonb_object_keys(CASE jsonb_typeof(properties) WHEN 'object' THEN properties END) AS key
+) seen, jsonb_object_keys(CASE jsonb_typeof(properties) WHEN 'object' THEN properties END) AS key
 """
 
 
