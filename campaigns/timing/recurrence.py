@@ -124,20 +124,15 @@ class Recurrence:
             self.until.date() if self.until else None,
             self.count,
         )
-        if not self._simple(parts) or Recurrence.of(**asdict(parts)) != self:
+        shown = {
+            "day": not self.weekdays and not self.monthdays,
+            "week": True,
+            "month": not self.weekdays or (parts.ordinal is not None and not self.monthdays),
+            "year": not self.weekdays and not self.monthdays,
+        }
+        if self.months or not shown[parts.every] or Recurrence.of(**asdict(parts)) != self:
             return None
         return parts
-
-    def _simple(self, parts: Parts) -> bool:
-        if self.months:
-            return False
-        if parts.every == "month" and self.weekdays:
-            return len(parts.days) == 1 and parts.ordinal is not None and not self.monthdays
-        return (
-            parts.every == "week"
-            or not self.weekdays
-            and (parts.every == "month" or not self.monthdays)
-        )
 
     @property
     def text(self) -> str:
