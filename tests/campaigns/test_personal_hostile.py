@@ -93,7 +93,7 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-EVERYWHERE = {
+EVERYWHERE: dict[str, Any] = {
     "title": "Hi {{ subscriber.x | default: 'you' }}",
     "body": "a\n{{ subscriber.x }}\n{% if subscriber.x > 3 %}b{% endif %}{{ subscriber.x | join }}",
     "url": "https://shop.example/{{ subscriber.x }}?q={{ subscriber.x | url_encode }}",

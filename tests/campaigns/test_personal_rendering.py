@@ -16,7 +16,7 @@ from campaigns.personal.choosing import choose, direction
 from tests.campaigns.personal import SITE, kari, message, notification, reader, renderer
 from tests.factories import make_campaign, make_site
 
-NORDIC = {
+NORDIC: dict[str, Any] = {
     "title": "Winter layers",
     "body": "20 % off",
     "translations": {
