@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,14 +18,14 @@ from audiences import counting, references, rules
 from audiences.counting import Reach
 from audiences.platforms import Platforms
 from audiences.rules import Rule
-from campaigns import payload, rates
-from campaigns.drafting import message_of
+from campaigns import content, payload, policies, rates
+from campaigns.drafting import CONTENT, message_of
 from campaigns.models import Campaign, Message
 
-# From this many devices on, a person types the number before it goes out.
-LARGE = 1_000
-# The audience may grow by this share between reading the number and pressing the button.
+# An audience that has grown or shrunk by more than this share is another one.
 DRIFT = 0.05
+# What a person may type differently than the site is written.
+SIGNS = re.compile(r"[\s.,'’\u00a0\u202f]")
 
 
 class Step(StrEnum):
@@ -106,9 +109,10 @@ class Standing:
         rate = rates.limit_of(self.campaign)
         return rates.explained(self.devices, rate) if rate else ""
 
-    @property
+    @cached_property
     def is_large(self) -> bool:
-        return self.devices > LARGE
+        """Whether the site's name is typed before it goes out. What can't be counted is large."""
+        return self.counted is None or self.devices > policies.of(self.campaign.site).type_over
 
     @cached_property
     def problems(self) -> list[Problem]:
@@ -127,7 +131,16 @@ class Standing:
             sentence = _("The notification is too large: %(size)d bytes of %(limit)d.")
             sentence %= {"size": self.size, "limit": settings.PAYLOAD_LIMIT}
             found.append(Problem(Step.MESSAGE, "body", sentence))
-        return found
+        return [*found, *self._unreadable()]
+
+    def _unreadable(self) -> Iterator[Problem]:
+        """What was right when it was saved and is not by now: an attribute that is gone, say."""
+        fields = {name: getattr(self.message, name) for name in CONTENT}
+        try:
+            content.checked(fields)
+        except ValidationError as error:
+            for field, sentences in error.message_dict.items():
+                yield Problem(Step.MESSAGE, field, " ".join(sentences))
 
     def _in_audience(self) -> list[Problem]:
         try:
@@ -148,12 +161,21 @@ class Standing:
         return [Problem(Step.AUDIENCE, "who", sentence)]
 
     def _in_schedule(self) -> list[Problem]:
-        if not self.passed:
-            return []
-        return [Problem(Step.SCHEDULE, "wall", _("The time that was set has passed."))]
+        found = []
+        if self.passed:
+            found.append(Problem(Step.SCHEDULE, "wall", _("The time that was set has passed.")))
+        campaign = self.campaign
+        differs = campaign.quiet != Campaign.Quiet.SITE or campaign.caps != Campaign.Caps.SITE
+        if differs and not campaign.override_reason:
+            sentence = _("It does not do as the site does, and nobody has said why.")
+            found.append(Problem(Step.SCHEDULE, "override_reason", sentence))
+        return found
 
 
-def confirms(typed: str, devices: int) -> bool:
-    """Whether a typed number means this many devices, but for people who have come meanwhile."""
-    digits = "".join(letter for letter in typed if letter.isdecimal())
-    return bool(digits) and abs(int(digits) - devices) <= devices * DRIFT
+def confirms(typed: str, name: str) -> bool:
+    """Whether somebody typed a site's name, give or take capitals, spaces and points."""
+    return _plain(typed) == _plain(name) and bool(typed.strip())
+
+
+def _plain(text: str) -> str:
+    return SIGNS.sub("", text).lower()
