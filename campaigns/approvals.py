@@ -6,9 +6,10 @@ it. Nobody approves what they wrote or asked for, nor does an API key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.models import Membership, Role, User
+from accounts.models import Membership, Role, Site, User
 from audiences import counting, rules
 from audiences.counting import Reach
 from campaigns import policies
@@ -80,7 +81,7 @@ def standing(campaign: Campaign, *, count: Count | None = None, at_once: bool = 
     if latest is None:
         return Standing(State.NEEDED, now, why)
     if not about_this:
-        since = tuple(changed(getattr(latest, "parts", {}), parts(campaign, at_once=at_once)))
+        since = tuple(changed(latest.parts, parts(campaign, at_once=at_once)))
         return Standing(State.NEEDED, now, why, latest, void=True, changed=since)
     state = State.DECLINED if latest.verdict == Verdict.DECLINED else State.ASKED
     return Standing(state, now, why, latest)
@@ -176,7 +177,8 @@ def ask(campaign: Campaign, *, by: User | None, by_name: str = "", note: str = "
         digest=found.digest,
         asked_by=by,
         asked_by_name=(by_name or str(by or ""))[:150],
-        note=_said(note),
+        parts=parts(locked),
+        asked_note=_said(note),
     )
     audit.record(
         "campaign.approval_asked",
@@ -228,12 +230,26 @@ def why_not(campaign: Campaign, asked_by: int | None, by: User) -> str:
     return ""
 
 
-def waiting(campaign: Campaign) -> Approval | None:
-    """The request that waits for an answer, if it is about the campaign as it is now."""
-    latest = _asked(campaign).first()
-    if latest is None or latest.verdict != Verdict.OPEN or latest.digest != digest(campaign):
-        return None
-    return latest
+def open_for(site: Site, user: User) -> list[Approval]:
+    """The requests of a site that somebody may answer, the oldest first."""
+    asked = Approval.objects.filter(
+        campaign__site=site, campaign__state__in=Campaign.EDITABLE, verdict=Verdict.OPEN
+    )
+    of = asked.select_related("campaign__site", "campaign__audience").order_by("asked_at")
+    newest = {one.campaign_id: one for one in of.exclude(asked_by=user)}
+    return [
+        one
+        for one in newest.values()
+        if one.digest == digest(one.campaign) and not why_not(one.campaign, one.asked_by_id, user)
+    ]
+
+
+def open_among(campaigns: Iterable[Campaign]) -> set[UUID]:
+    """Which of these wait for an answer; campaigns with their site and audience loaded."""
+    mine = {one.pk: one for one in campaigns if one.state in Campaign.EDITABLE}
+    rows = Approval.objects.filter(campaign__in=mine, verdict=Verdict.OPEN)
+    found = rows.values_list("campaign_id", "digest")
+    return {pk for pk, asked in found if asked == digest(mine[pk])}
 
 
 def _held(campaign: Campaign) -> Campaign:

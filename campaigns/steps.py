@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Message
+from campaigns import outlook
+from campaigns.models import Campaign, Message
 from campaigns.readiness import Standing, Step
 
 
@@ -43,20 +43,26 @@ def message_line(message: Message) -> str:
 
 def time_line(standing: Standing) -> str:
     """ "Thu 26 Nov 18:00 Oslo", or that it goes out when somebody says so."""
-    if standing.due is None:
-        return _("When you say so")
     campaign = standing.campaign
-    city = campaign.zone.key.rsplit("/", 1)[-1].replace("_", " ")
-    return f"{date_format(localtime(standing.due, campaign.zone), 'D j M H:i')} {city}"
+    wall = outlook.next_wall(campaign)
+    if wall is None:
+        return _("When you say so")
+    time = date_format(wall, "D j M H:i")
+    if campaign.timing == Campaign.Timing.LOCAL:
+        return _("%(time)s, own time") % {"time": time}
+    return f"{time} {outlook.city_of(campaign)}"
 
 
-def steps(standing: Standing, current: Step) -> list[Shown]:
-    """All four, the current one marked, the others done or in need of attention."""
+def steps(standing: Standing, current: Step, reviewed: str = "") -> list[Shown]:
+    """All four, the current one marked, the others done or in need of attention.
+
+    `reviewed`: what the review has come to.
+    """
     line = {
         Step.MESSAGE: message_line(standing.message),
         Step.AUDIENCE: reach(standing.people, standing.devices, estimated=standing.estimated),
         Step.SCHEDULE: time_line(standing),
-        Step.REVIEW: _("Who gets it, what and when"),
+        Step.REVIEW: reviewed or _("Who gets it, what and when"),
     }
     name = {
         Step.MESSAGE: _("Message"),

@@ -21,7 +21,7 @@ from campaigns.readiness import Problem, Standing, Step, confirms
 from campaigns.refusals import Refused
 from campaigns.steps import number
 from campaigns.views.compose import campaign_of
-from campaigns.views.review import review_page
+from campaigns.views.review import review_page, seen_otherwise
 
 
 @member(Role.MARKETER)
@@ -60,10 +60,11 @@ def go(
     standing = Standing(campaign)
     if problems:
         return review_page(request, campaign, _("It can't go out yet. See what is missing."))
-    typed = request.POST.get("devices", "")
-    if standing.is_large and not confirms(typed, standing.devices):
-        sentence = _("Type the number of devices to go on: it is %(count)s now.")
-        return review_page(request, campaign, sentence % {"count": number(standing.devices)})
+    if sentence := seen_otherwise(request, campaign):
+        return review_page(request, campaign, sentence)
+    if standing.is_large and not confirms(request.POST.get("site_name", ""), campaign.site.name):
+        sentence = _("Type the name of the site to go on: %(name)s.")
+        return review_page(request, campaign, sentence % {"name": campaign.site.name})
     try:
         act()
     except Refused as refusal:

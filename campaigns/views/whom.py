@@ -43,18 +43,20 @@ def audience(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         return _page(request, standing, draft, building.judge(draft, request.site))
     judgement = building.judge(draft, request.site)
     form = WhoForm(request.POST)
-    if form.is_valid() and judgement.valid and _saved(campaign, draft, judgement, form):
+    if form.is_valid() and judgement.valid and _saved(request, draft, judgement, form, campaign):
         return onward(request, campaign, Step.AUDIENCE)
     return _page(request, standing, draft, judgement, form)
 
 
-def _saved(campaign: Campaign, draft: Draft, judgement: Judgement, form: WhoForm) -> bool:
+def _saved(
+    request: SiteRequest, draft: Draft, judgement: Judgement, form: WhoForm, campaign: Campaign
+) -> bool:
     """Whether it could be kept; else the form says why."""
     if draft.empty and not draft.everyone:
         form.add_error("who", _("Add a condition, or choose everyone."))
         return False
     try:
-        drafting.set_audience(campaign, judgement.rule.as_json())
+        drafting.set_audience(campaign, judgement.rule.as_json(), by=request.user)
     except (Refused, RuleError) as refusal:
         form.add_error(None, refusal.sentence)
         return False
