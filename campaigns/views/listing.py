@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import SiteRequest, member
 from accounts.models import Role
-from campaigns import overview, pace, summaries
+from campaigns import approvals, overview, pace, summaries
 from campaigns.models import Campaign, Message
 from campaigns.summaries import Summary
 
@@ -69,10 +69,12 @@ def listed(request: SiteRequest) -> dict[str, Any]:
     rows = summaries.of(list(page.object_list))
     for row in rows:
         row.campaign.site = request.site
+    waits = approvals.open_among([row.campaign for row in rows])
     return {
         "nav": "campaigns",
         "page": page,
         "rows": rows,
+        "waits": waits,
         "q": text,
         "state": state,
         "state_label": Campaign.State(state).label if state else "",

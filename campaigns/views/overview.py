@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import SiteRequest, member
 from accounts.bars import Part, in_order
 from accounts.models import Role
-from campaigns import overview, pace, summaries, watching
+from campaigns import approvals, overview, pace, summaries, watching
 from campaigns.models import Campaign
 from campaigns.views import charts
 
@@ -36,6 +36,7 @@ def index(request: SiteRequest) -> HttpResponse:
         "days": len(reach.days),
         "periods": overview.PERIODS,
         "campaigns": Campaign.objects.filter(site=site).count(),
+        "waiting": approvals.open_for(site, request.user),
     }
     context |= going(request) | charts.reach(reach)
     if not begun.done and not context["rows"]:
