@@ -10,7 +10,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
-from accounts.models import ApiKey, Site
+from accounts.models import ApiKey, Site, User
 from audiences import rules
 from campaigns.models import Campaign
 from campaigns.refusals import Refused
@@ -27,6 +27,13 @@ def site_of(request: Request) -> Site:
     key = request.auth
     assert isinstance(key, ApiKey)  # noqa: S101 - HasScope let it in
     return key.site
+
+
+def maker_of(request: Request) -> User | None:
+    """Who made the key: what it writes, they don't approve."""
+    key = request.auth
+    assert isinstance(key, ApiKey)  # noqa: S101 - HasScope let it in
+    return key.created_by
 
 
 def name_of(request: Request) -> str:

@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from audiences import rules
-from campaigns import drafting, reports, starting
-from campaigns.api.calls import attempt, campaign_of, name_of, site_of
+from campaigns import authors, drafting, reports, starting
+from campaigns.api.calls import attempt, campaign_of, maker_of, name_of, site_of
 from campaigns.api.shapes import (
     CampaignPages,
     CampaignSerializer,
@@ -26,8 +27,13 @@ from campaigns.models import Campaign, Delivery
 
 
 @transaction.atomic
-def write(campaign: Campaign, fields: dict[str, Any], by_name: str = "") -> Campaign:
-    """Apply what a request says about a campaign, all of it or nothing."""
+def write(
+    campaign: Campaign, fields: dict[str, Any], by_name: str = "", maker: User | None = None
+) -> Campaign:
+    """Apply what a request says about a campaign, all of it or nothing.
+
+    `maker`: who made the API key, and so can't approve what it writes.
+    """
     fields = dict(fields)
     if "name" in fields:
         drafting.rename(campaign, fields.pop("name"))
@@ -40,6 +46,7 @@ def write(campaign: Campaign, fields: dict[str, Any], by_name: str = "") -> Camp
         drafting.revise(campaign, fields, by_name=by_name)
     else:
         drafting.edit_message(campaign, fields, None)
+    authors.note(campaign, maker)
     campaign.refresh_from_db()
     return campaign
 
@@ -71,7 +78,7 @@ class CampaignList(GenericAPIView[Campaign]):
         def make() -> Campaign:
             name = fields.get("name") or fields.get("title") or ""
             draft = drafting.create(site_of(request), by=None, name=name[:120])
-            return write(draft, fields)
+            return write(draft, fields, maker=maker_of(request))
 
         campaign = attempt(make)
         return Response(self.get_serializer(campaign).data, status=status.HTTP_201_CREATED)
@@ -98,7 +105,9 @@ class CampaignDetail(GenericAPIView[Campaign]):
         campaign = campaign_of(request, campaign_id)
         body = self.get_serializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        campaign = attempt(write, campaign, body.validated_data, name_of(request))
+        campaign = attempt(
+            write, campaign, body.validated_data, name_of(request), maker_of(request)
+        )
         return Response(self.get_serializer(campaign).data)
 
     @extend_schema(operation_id="campaigns_delete", responses={204: None})
