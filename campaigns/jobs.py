@@ -14,7 +14,16 @@ from django.utils import timezone
 from rq.exceptions import DuplicateJobError
 
 from accounts.models import User
-from campaigns import doorbells, epochs, forecasting, leases, planning, restoring, sending
+from campaigns import (
+    doorbells,
+    epochs,
+    experiments,
+    forecasting,
+    leases,
+    planning,
+    restoring,
+    sending,
+)
 from campaigns.models import Batch, DryRun, Run
 from campaigns.webpush import WebPushSender
 
@@ -54,6 +63,20 @@ def deliver(batch_id: int) -> None:
 def dry_run(dry_run_id: int) -> None:
     """Go on with a dry run; the ticker rings again for what is left."""
     forecasting.run_or_fail(dry_run_id, stopper(PLAN_SECONDS))
+
+
+def decide_winners() -> None:
+    """Choose the winning variants whose time has come."""
+    experiments.decide_due(timezone.now())
+
+
+def enqueue_decisions(now: datetime) -> None:
+    """Ring for the winners that are due. Counting may take seconds, so the ticker does not."""
+    if experiments.undecided(now).exists():
+        with contextlib.suppress(DuplicateJobError):
+            django_rq.get_queue("plan").enqueue(
+                decide_winners, job_id="winners", unique=True, failure_ttl=60, result_ttl=0
+            )
 
 
 def enqueue_due(now: datetime) -> int:

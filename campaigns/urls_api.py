@@ -2,11 +2,22 @@
 
 from django.urls import path
 
-from campaigns.api import acts, campaigns
+from campaigns.api import acts, campaigns, experiments, library, reviewing
 
 app_name = "campaigns_api"
 ONE = "campaigns/<uuid:campaign_id>"
 urlpatterns = [
+    path("saved-messages/", library.SavedMessages.as_view(), name="saved_messages"),
+    path(
+        "saved-messages/<int:saved_id>/", library.SavedMessageDetail.as_view(), name="saved_message"
+    ),
+    path(
+        "saved-messages/<int:saved_id>/campaigns/",
+        library.SavedMessageCampaigns.as_view(),
+        name="saved_message_campaigns",
+    ),
+    path("pictures/", library.Pictures.as_view(), name="pictures"),
+    path("pictures/<uuid:picture_id>/", library.PictureDetail.as_view(), name="picture"),
     path("campaigns/", campaigns.CampaignList.as_view(), name="list"),
     path(f"{ONE}/", campaigns.CampaignDetail.as_view(), name="detail"),
     path(f"{ONE}/start/", acts.CampaignStart.as_view(), name="start"),
@@ -15,6 +26,10 @@ urlpatterns = [
     path(f"{ONE}/cancel/", acts.CampaignCancel.as_view(), name="cancel"),
     path(f"{ONE}/unpark/", acts.CampaignUnpark.as_view(), name="unpark"),
     path(f"{ONE}/resend-unknown/", acts.CampaignResend.as_view(), name="resend_unknown"),
+    path(f"{ONE}/approval/", reviewing.CampaignApproval.as_view(), name="approval"),
+    path(f"{ONE}/checks/", reviewing.CampaignChecks.as_view(), name="checks"),
+    path(f"{ONE}/variants/", experiments.CampaignVariants.as_view(), name="variants"),
+    path(f"{ONE}/winner/", experiments.CampaignWinner.as_view(), name="winner"),
     path(f"{ONE}/report/", campaigns.CampaignReport.as_view(), name="report"),
     path(f"{ONE}/deliveries/", campaigns.CampaignDeliveries.as_view(), name="deliveries"),
 ]

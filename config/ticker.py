@@ -27,7 +27,17 @@ from rq.registry import clean_registries
 from accounts.session_store import SessionStore
 from audiences import lists, sizes
 from audiences.jobs import enqueue_sizes
-from campaigns import checkups, epochs, finishing, jobs, leading, overview, starting, watching
+from campaigns import (
+    checkups,
+    epochs,
+    finishing,
+    jobs,
+    leading,
+    moments,
+    overview,
+    starting,
+    watching,
+)
 from subscribers import carts, partitions
 
 TICK_SECONDS: Final = 1.0
@@ -61,6 +71,8 @@ class Ticker:
     def tick(self) -> None:
         """One second's work of the one that leads."""
         now = timezone.now()
+        if self.number == 0:
+            attempt(lambda: moments.follow_clocks(now))
         attempt(lambda: starting.start_due(now))
         attempt(finishing.finish_settled)
         attempt(lambda: jobs.enqueue_due(now))
@@ -68,6 +80,7 @@ class Ticker:
             attempt(sweep)
             attempt(lambda: watching.watch(now, self.told))
             attempt(enqueue_sizes)
+            attempt(lambda: jobs.enqueue_decisions(now))
             self.swept_at = now
         if self.minute != (minute := now.replace(second=0, microsecond=0)):
             attempt(lambda: watching.keep_minutes(now))

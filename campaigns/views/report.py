@@ -97,6 +97,7 @@ def figures(request: SiteRequest, campaign: Campaign) -> dict[str, Any]:
         "key": f"{campaign.state}-{seconds}",
         "now": now,
         "may_write": request.role.includes(Role.MARKETER),
+        "experiment": bool(run and (run.message.variants or counts["holdout"])),
         "may_restore": bool(run and lately(run, now)) and request.role.includes(Role.ADMIN),
         "version": run.message.version if run else drafting.message_of(campaign).version,
     }
