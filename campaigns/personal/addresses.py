@@ -9,6 +9,7 @@ that its author wrote out in it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from accounts.models import Site
@@ -20,6 +21,7 @@ _BARE = re.compile(r"https?://[^/?#\s{}\\@]+", re.IGNORECASE)
 _LOOSE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
+@lru_cache(maxsize=512)
 def anchor(source: str) -> str:
     """Scheme and host with which an address begins, lower case: "https://shop.example"; "" if a
     variable comes before the host ends."""
@@ -34,6 +36,7 @@ def begins_with_value(source: str) -> bool:
     return source.startswith(("{{", "{%"))
 
 
+@lru_cache(maxsize=512)
 def written_hosts(source: str) -> frozenset[str]:
     """Hosts that an author wrote out at the beginning of a stretch of text."""
     texts = (piece.text for piece in scanning.scan(source) if piece.kind == "text")

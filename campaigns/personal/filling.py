@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns.personal import addresses, language, scanning, values, wire
@@ -30,6 +30,13 @@ class Edition:
     utm: Mapping[str, str]
     # Whether it names anything that is not.
     personal: bool
+    # Addresses that are the same for all, with their parameters.
+    _led: dict[str, str] = field(default_factory=dict)
+
+    def with_parameters(self, url: str) -> str:
+        if url not in self._led:
+            self._led[url] = wire.with_parameters(url, self.utm)
+        return self._led[url]
 
 
 class Filling:
@@ -76,8 +83,10 @@ class Filling:
     def _address(self, source: str) -> str:
         """Where a click leads."""
         if not scanning.has_liquid(source):
-            return wire.with_parameters(source, self._edition.utm)
-        url = self._said(source, encodes=True).strip()
+            return self._edition.with_parameters(source)
+        return self._checked(source, self._said(source, encodes=True).strip())
+
+    def _checked(self, source: str, url: str) -> str:
         if not self._is_safe(source, url):
             raise Aborted("bad_address")
         return wire.with_parameters(url, self._edition.utm)
@@ -101,6 +110,7 @@ class Filling:
     def _action(self, title: str, url: str) -> tuple[str, str] | None:
         """A button; None for one that has no words, or nowhere to go."""
         words = values.line(self._said(title), LONGEST_ACTION)
-        if not words or (scanning.has_liquid(url) and not self._said(url, encodes=True).strip()):
-            return None
-        return words, self._address(url)
+        if not scanning.has_liquid(url):
+            return (words, self._address(url)) if words else None
+        to = self._said(url, encodes=True).strip()
+        return (words, self._checked(url, to)) if words and to else None

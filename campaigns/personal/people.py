@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -21,8 +21,6 @@ from campaigns.personal.variables import VARIABLES, VIEWED
 from subscribers.models import EventName
 
 MOST_CART_ITEMS = 20
-# What "subscriber" has of its own; all else are attributes, and so are these where it has none.
-_OWN = frozenset(("external_id", "tags", "topics", "language", "country", "time_zone"))
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,34 @@ class Reader:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-_DEVICE = (
-    "device.id, device.subscriber_id, device.language, device.platform, device.time_zone",
-    "FROM subscribers_subscription device"
-    " JOIN subscribers_subscriber person ON person.id = device.subscriber_id",
-)
-_PERSON = "person.external_id, person.tags, person.topics, person.created_at"
-_CART = (
-    "cart.items::text, cart.value, cart.currency, cart.updated_at",
-    "LEFT JOIN subscribers_cart cart ON cart.subscriber_id = person.id AND cart.state = 'open'",
-)
+# Columns by name, and the tables that they are in besides the first.
+_DEVICE = {
+    "id": "device.id",
+    "subscriber_id": "device.subscriber_id",
+    "language": "device.language",
+    "platform": "device.platform",
+    "time_zone": "device.time_zone",
+}
+_FROM = """FROM subscribers_subscription device
+JOIN subscribers_subscriber person ON person.id = device.subscriber_id"""
+# Of the person, where texts name them.
+_PERSON = ("external_id", "tags", "topics", "created_at")
+_CART = {
+    "cart_items": "cart.items::text",
+    "cart_value": "cart.value",
+    "cart_currency": "cart.currency",
+    "cart_updated_at": "cart.updated_at",
+}
+_OPEN = """LEFT JOIN subscribers_cart cart
+    ON cart.subscriber_id = person.id AND cart.state = 'open'"""
+_PRODUCT = {"viewed": "viewed.properties::text"}
 # The key of events ends in the moment, so this reads one row of the newest month that has any.
-_VIEWED = (
-    "viewed.properties::text",
-    """LEFT JOIN LATERAL (
-        SELECT properties FROM subscribers_event
-        WHERE name_id = %(event)s AND subscriber_id = person.id AND at <= %(now)s
-        ORDER BY at DESC, number DESC LIMIT 1
-    ) viewed ON true""",
-)
+_VIEWED = """LEFT JOIN LATERAL (
+    SELECT properties FROM subscribers_event
+    WHERE name_id = %(event)s AND subscriber_id = person.id AND at <= %(now)s
+    ORDER BY at DESC, number DESC LIMIT 1
+) viewed ON true"""
+Row = Mapping[str, Any]
 
 
 def readers(
@@ -92,24 +99,28 @@ def readers(
     ids = list(subscription_ids)
     if not ids:
         return {}
-    names = sorted(_attributes(needs.fields))
-    columns, tables = [_DEVICE[0], _PERSON], [_DEVICE[1]]
-    columns += [f"(person.attributes -> %(name_{n})s)::text" for n in range(len(names))]
-    asked: dict[str, Any] = {"ids": ids, "site": site.pk, "now": now}
-    asked |= {f"name_{n}": name for n, name in enumerate(names)}
-    for wanted, (column, table) in ((needs.cart, _CART), (needs.product, _VIEWED)):
-        if wanted:
-            columns.append(column)
-            tables.append(table)
+    columns, tables = dict(_DEVICE), [_FROM]
+    columns |= {f"person_{one}": f"person.{one}" for one in _PERSON if one in needs.fields}
+    names = {f"name_{n}": name for n, name in enumerate(sorted(_attributes(needs.fields)))}
+    columns |= {
+        f"a {name}": f"(person.attributes -> %({key})s)::text" for key, name in names.items()
+    }
+    if needs.cart:
+        columns |= _CART
+        tables.append(_OPEN)
+    asked: dict[str, Any] = {**names, "ids": ids, "site": site.pk, "now": now}
     if needs.product:
+        columns |= _PRODUCT
+        tables.append(_VIEWED)
         asked["event"] = _event(site)
     statement = (
-        f"SELECT {', '.join(columns)} {' '.join(tables)}"  # noqa: S608 - all of it stands above
+        f"SELECT {', '.join(columns.values())} {' '.join(tables)}"  # noqa: S608 - see above
         " WHERE device.id = ANY(%(ids)s) AND device.site_id = %(site)s"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, asked)
-        return {row[0]: _reader(row, names, needs, site) for row in cursor.fetchall()}
+        rows = (dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
+        return {row["id"]: _reader(row, list(names.values()), needs, site) for row in rows}
 
 
 def _event(site: Site) -> int:
@@ -123,47 +134,35 @@ def _attributes(fields: frozenset[str]) -> frozenset[str]:
     return wanted | {"first_name"} if "name" in wanted else wanted
 
 
-def _reader(row: Sequence[Any], names: list[str], needs: Needs, site: Site) -> Reader:
-    device, left = row[:5], list(row[9 + len(names) :])
+def _reader(row: Row, names: list[str], needs: Needs, site: Site) -> Reader:
     context: dict[str, Any] = {}
     if needs.fields:
-        attributes = {
-            name: clean(json.loads(text))
-            for name, text in zip(names, row[9 : 9 + len(names)], strict=True)
-            if text is not None
-        }
-        context["subscriber"] = _subscriber(needs.fields, attributes, device, row[5:9], site)
-    zone = _zone(device[4], site.time_zone)
-    if needs.cart:
-        items, value, currency, updated_at = left[:4]
-        del left[:4]
-        if items is not None:
-            context["cart"] = cart(json.loads(items), value, currency, updated_at.astimezone(zone))
-    if needs.product and left[0] is not None and (seen := product(json.loads(left[0]))):
+        context["subscriber"] = _subscriber(row, names, needs.fields, site)
+    if needs.cart and row["cart_items"] is not None:
+        at = row["cart_updated_at"].astimezone(_zone(row["time_zone"], site.time_zone))
+        held = json.loads(row["cart_items"])
+        context["cart"] = cart(held, row["cart_value"], row["cart_currency"], at)
+    if needs.product and row["viewed"] and (seen := product(json.loads(row["viewed"]))):
         context["product"] = seen
-    subscription_id, subscriber_id, language, platform, zone_name = device
-    return Reader(subscription_id, subscriber_id, language, platform, zone_name, context)
+    device = row["id"], row["subscriber_id"], row["language"], row["platform"], row["time_zone"]
+    return Reader(*device, context)
 
 
-def _subscriber(
-    fields: frozenset[str],
-    attributes: Mapping[str, Any],
-    device: Sequence[Any],
-    person: Sequence[Any],
-    site: Site,
-) -> dict[str, Any]:
-    external_id, tags, topics, created_at = person
-    own = {"external_id": external_id, "tags": tags, "topics": topics}
-    own |= {"language": device[2], "time_zone": device[4]}
-    held = {name: attributes[name] for name in fields if attributes.get(name) is not None}
+def _subscriber(row: Row, names: list[str], fields: frozenset[str], site: Site) -> dict[str, Any]:
+    attributes = {
+        name: value
+        for name in names
+        if (text := row[f"a {name}"]) is not None and (value := clean(json.loads(text))) is not None
+    }
+    held = {name: attributes[name] for name in fields & attributes.keys()}
     if "name" in fields and "name" not in held and "first_name" in attributes:
         held["name"] = attributes["first_name"]
-    for name in fields & _OWN:
-        value = _country(device[4]) if name == "country" else clean(own[name])
-        if value:
-            held[name] = value
+    zone = row["time_zone"]
+    own = {"language": row["language"], "time_zone": zone, "country": _country(zone)}
+    own |= {name: row.get(f"person_{name}") for name in _PERSON if name != "created_at"}
+    held |= {name: value for name in own.keys() & fields if (value := clean(own[name]))}
     if "created_at" in fields:
-        held["created_at"] = created_at.astimezone(_zone(device[4], site.time_zone))
+        held["created_at"] = row["person_created_at"].astimezone(_zone(zone, site.time_zone))
     return held
 
 
