@@ -1,5 +1,6 @@
 // One sentence that goes away after 8 seconds, and stays while it is focused or under the pointer.
-// From a server answer: HX-Trigger: {"beckon:toast": {"text": "…", "href": "…", "action": "Resume"}}.
+// From a server answer: HX-Trigger: {"beckon:toast": {"text": "…", "href": "…", "action": "Resume"}}; with "form": "id" in
+// place of the address, the action sends that form.
 const STAY = 8000;
 const region = document.querySelector("[data-toasts]");
 
@@ -24,7 +25,18 @@ const closer = (line) => {
   line.append(button);
 };
 
-const say = ({ text, href, action }) => {
+const sender = (line, id, action) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = action;
+  button.addEventListener("click", () => {
+    line.remove();
+    document.getElementById(id)?.requestSubmit();
+  });
+  line.append(button);
+};
+
+const say = ({ text, href, action, form }) => {
   const line = document.createElement("div");
   line.className = "toast-line";
   const words = document.createElement("span");
@@ -35,7 +47,7 @@ const say = ({ text, href, action }) => {
     link.href = href;
     link.textContent = action;
     line.append(link);
-  }
+  } else if (form && action) sender(line, form, action);
   closer(line);
   region.append(line);
   leave(line);
