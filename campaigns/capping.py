@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from audiences import compiling, references, rules
 from audiences.catalogue import Scope
@@ -172,18 +173,22 @@ class Books:
                 person.held[campaign.pk] = Place(at or self.now, campaign.topic)
             elif at > self.now - self.limits.reach:
                 person.taken[campaign.pk] = Place(at, campaign.topic)
-        for campaign, at in self._coming():
-            for subscriber in self._wanted(campaign, people):
+        for campaign, at in self.coming():
+            wanted = self.wanted(campaign, people).values_list("subscriber_id", flat=True)
+            for subscriber in set(wanted):
                 if campaign.pk not in found[subscriber].taken:
                     found[subscriber].held[campaign.pk] = Place(at, campaign.topic)
         return found
 
-    def _rows(self, people: Collection[UUID]) -> Iterable[tuple[UUID, int, datetime, bool]]:
-        ahead = [
+    def ahead(self) -> list[int]:
+        """The runs that are on their way and for which places are held."""
+        return [
             pk
             for pk, run in self.runs.items()
             if run.state in (*Run.SENDING, Run.State.PAUSED) and self.before_us(run.campaign)
         ]
+
+    def _rows(self, people: Collection[UUID]) -> Iterable[tuple[UUID, int, datetime, bool]]:
         with connection.cursor() as cursor:
             cursor.execute(
                 PLACES,
@@ -192,13 +197,13 @@ class Books:
                     "people": list(people),
                     "months": list({run.month for run in self.runs.values()}),
                     "runs": list(self.runs),
-                    "ahead": ahead,
+                    "ahead": self.ahead(),
                 },
             )
             rows: list[tuple[UUID, int, datetime, bool]] = cursor.fetchall()
             return rows
 
-    def _coming(self) -> list[tuple[Campaign, datetime]]:
+    def coming(self) -> list[tuple[Campaign, datetime]]:
         """More important campaigns whose time comes while our message would still count, and those
         that are just being planned."""
         scheduled = Q(
@@ -215,16 +220,17 @@ class Books:
         ).select_related("audience", "site")
         return [(one, max(one.scheduled_for or self.now, self.now)) for one in campaigns.distinct()]
 
-    def _wanted(self, campaign: Campaign, people: Collection[UUID]) -> set[UUID]:
-        """Who of these people is in another campaign's audience now."""
+    def wanted(
+        self, campaign: Campaign, people: Collection[UUID] | QuerySet[Subscription, Any]
+    ) -> QuerySet[Subscription]:
+        """The devices of these people that are in another campaign's audience now."""
+        devices = Subscription.objects.active().filter(site=campaign.site_id, subscriber__in=people)
         try:
             rule = references.resolve(rules.parse(campaign.audience.rule), campaign.site)
         except rules.RuleError:
-            return set()  # it can't start like this
-        devices = Subscription.objects.active().filter(site=campaign.site_id, subscriber__in=people)
+            return devices.none()  # it can't start like this
         only = devices.values("subscriber_id")
-        matching = devices.filter(compiling.compile(rule, Scope(campaign.site, self.now, only)))
-        return set(matching.values_list("subscriber_id", flat=True))
+        return devices.filter(compiling.compile(rule, Scope(campaign.site, self.now, only)))
 
 
 ONCE = """
@@ -236,16 +242,20 @@ WHERE device.site_id = %(site)s AND device.subscriber_id = ANY(%(people)s)
 """
 
 
-def had_once(campaign: Campaign, people: Collection[UUID], run: Run | None = None) -> set[UUID]:
-    """Who of these people got another campaign with the same send-once key, while the ledger keeps
-    it."""
-    others = Run.objects.filter(
+def runs_of_key(campaign: Campaign) -> QuerySet[Run]:
+    """The runs of all campaigns of its site that have its send-once key."""
+    return Run.objects.filter(
         campaign__site=campaign.site_id,
         campaign__once_key=campaign.once_key,
         kind=Run.Kind.CAMPAIGN,
     )
+
+
+def had_once(campaign: Campaign, people: Collection[UUID], run: Run | None = None) -> set[UUID]:
+    """Who of these people got another campaign with the same send-once key, while the ledger keeps
+    it."""
     own = run.pk if run else 0
-    months = dict(others.exclude(pk=own).values_list("pk", "month"))
+    months = dict(runs_of_key(campaign).exclude(pk=own).values_list("pk", "month"))
     if not months:
         return set()
     with connection.cursor() as cursor:

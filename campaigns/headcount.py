@@ -1,0 +1,221 @@
+"""How many devices of a range end how: what `foretelling` says of each, counted by PostgreSQL.
+
+People who have had the same messages on the same side of every moment that matters are one group,
+so that a million devices are a few hundred rows. Texts are not read here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+
+from audiences.catalogue.profile import BUCKETS
+from campaigns import capping, deciding, planning
+from campaigns.capping import Books, Person, Place
+from campaigns.foretelling import SENT, Forecast, code_of
+from campaigns.models import Campaign, Run
+
+STEP = timedelta(microseconds=1)
+
+# Of each person who would be sent to: which runs they had, each in which stretch of time, and
+# whether one with the same send-once key was among them.
+PLACES = """
+, who AS MATERIALIZED (SELECT DISTINCT subscriber_id FROM planned WHERE state = 0),
+places AS MATERIALIZED (
+    SELECT device.subscriber_id, bool_or(run.once) AS had,
+        array_agg(DISTINCT run.number * %s + width_bucket(d.sent_at, %s::timestamptz[]))
+            FILTER (WHERE run.counts) AS taken
+    FROM who JOIN subscribers_subscription AS device USING (subscriber_id)
+    JOIN campaigns_delivery AS d ON d.subscription_id = device.id
+    JOIN unnest(%s::bigint[], %s::date[], %s::bool[], %s::bool[])
+        WITH ORDINALITY AS run (id, month, counts, once, number)
+        ON run.id = d.run_id AND run.month = d.month
+    WHERE device.site_id = %s AND d.month = ANY(%s) AND d.state IN (1, 2, 8)
+    GROUP BY device.subscriber_id
+)
+"""
+COUNT = """
+SELECT time_zone, variant, state, reason, at, {held} AS held, {had} AS had, {taken} AS taken,
+    {coming} AS coming, count(*)
+FROM planned AS chosen {places} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+"""
+
+
+class Group(NamedTuple):
+    """Devices that end alike. `held_out`: they are kept back, unless their texts stop first."""
+
+    time_zone: str
+    variant: int | None
+    code: str
+    at: datetime | None
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class Headcount:
+    """Of one forecast; what it knows of other campaigns is as of when it was made."""
+
+    forecast: Forecast
+
+    @cached_property
+    def books(self) -> Books | None:
+        limits = self.forecast.limits
+        if limits is None:
+            return None
+        begins = self.forecast.starts_at
+        return Books(self.forecast.campaign, limits, begins, until=max(self.moments))
+
+    @property
+    def possible(self) -> bool:
+        """Not while a more important campaign is on its way: each place that it holds has a time of
+        its own."""
+        return self.books is None or not self.books.ahead()
+
+    @cached_property
+    def moments(self) -> list[datetime]:
+        """All moments at which somebody could get it."""
+        terms = self.forecast.terms
+        zones = {decision.at for decision in terms.zones().values()}
+        return sorted({terms.began, *filter(None, [*zones, terms.decide_at])})
+
+    @cached_property
+    def coming(self) -> list[tuple[Campaign, datetime]]:
+        return self.books.coming() if self.books else []
+
+    @cached_property
+    def edges(self) -> list[datetime]:
+        """Where it matters whether a message was sent before or after."""
+        if self.books is None:
+            return []
+        limits = self.books.limits
+        spans = [timedelta(days=cap.days) for cap in limits.caps]
+        spans += [limits.gap] if limits.gap else []
+        moments = {*self.moments, *(at for _campaign, at in self.coming)}
+        found = {at - span for at in moments for span in spans}
+        # "Later than": from the next instant on.
+        return sorted(at + STEP for at in {*found, self.books.now - limits.reach})
+
+    @cached_property
+    def counted(self) -> list[Run]:
+        """The runs that take places, in the order of their numbers from 1 on."""
+        return list(self.books.runs.values()) if self.books else []
+
+    @cached_property
+    def once(self) -> list[Run]:
+        campaign = self.forecast.campaign
+        return list(capping.runs_of_key(campaign)) if campaign.once_key else []
+
+    def of(self, after: int, through: int) -> Counter[Group]:
+        """The devices of a range of ids."""
+        found = planning.planned(
+            self.forecast.terms, self.forecast.chosen(self.forecast.devices(after, through))
+        )
+        if found is None:
+            return Counter()
+        query, params = found
+        more, own = self._count(after, through)
+        with connection.cursor() as cursor:
+            cursor.execute(query + more, [*params, *own])
+            rows = cursor.fetchall()
+        groups: Counter[Group] = Counter()
+        for *row, devices in rows:
+            groups[self._group(*row)] += devices
+        return groups
+
+    def _count(self, after: int, through: int) -> tuple[str, list[Any]]:
+        """The end of the statement, with its parameters."""
+        held, drawn = self._held()
+        coming, wanted = self._coming(after, through)
+        parts = {"held": held, "coming": coming}
+        if not (self.counted or self.once):
+            empty = {"had": "false", "taken": "NULL::bigint[]", "places": ""}
+            return COUNT.format(**parts, **empty), [*drawn, *wanted]
+        parts |= {"had": "coalesce(places.had, false)", "taken": "places.taken"}
+        parts["places"] = "LEFT JOIN places USING (subscriber_id)"
+        return PLACES + COUNT.format(**parts), [*self._places(), *drawn, *wanted]
+
+    def _places(self) -> list[Any]:
+        once = {run.pk for run in self.once}
+        counted = {run.pk for run in self.counted}
+        runs = [*self.counted, *(run for run in self.once if run.pk not in counted)]
+        months = [run.month for run in runs]
+        lists: list[Any] = [[run.pk for run in runs], months]
+        lists += [[run.pk in one for run in runs] for one in (counted, once)]
+        site = self.forecast.campaign.site_id
+        return [self._parts, self.edges, *lists, site, list(set(months))]
+
+    @property
+    def _parts(self) -> int:
+        """Stretches of time: what a run's number is multiplied with."""
+        return len(self.edges) + 1
+
+    def _held(self) -> tuple[str, list[Any]]:
+        """SQL for whether somebody is kept back."""
+        share = self.forecast.campaign.holdout
+        if not share:
+            return "false", []
+        salt = f"{self.forecast.terms.salt}:holdout:"
+        return f"{deciding.BUCKET} < {int(share) * BUCKETS // 100}", [salt]
+
+    def _coming(self, after: int, through: int) -> tuple[str, list[Any]]:
+        """SQL for which of the coming campaigns want somebody: an array of truths."""
+        if self.books is None or not self.coming:
+            return "NULL::bool[]", []
+        people = self.forecast.devices(after, through).values("subscriber_id")
+        truths, params = [], list[Any]()
+        for campaign, _at in self.coming:
+            wanted = self.books.wanted(campaign, people)
+            try:
+                query, own = wanted.values("subscriber_id").query.sql_with_params()
+            except EmptyResultSet:
+                truths.append("false")
+                continue
+            truths.append(f"chosen.subscriber_id IN ({query})")
+            params += own
+        return f"ARRAY[{', '.join(truths)}]", params
+
+    def _group(  # noqa: PLR0913 - the columns of a row
+        self,
+        time_zone: str,
+        variant: int | None,
+        state: int,
+        reason: str,
+        at: datetime | None,
+        held: bool,  # noqa: FBT001
+        had: bool,  # noqa: FBT001
+        taken: Sequence[int] | None,
+        coming: Sequence[bool] | None,
+    ) -> Group:
+        code = code_of(state, reason)
+        if code in SENT:
+            if self.forecast.too_late(at):
+                code = "run_expired"
+            elif had:
+                code = "sent_once"
+            else:
+                code = self.forecast.full(self._person(taken, coming), at) or code
+        if code in SENT:
+            code = self.forecast.stops or code
+        return Group(time_zone, variant, code, at, held and code in SENT)
+
+    def _person(self, taken: Sequence[int] | None, coming: Sequence[bool] | None) -> Person:
+        """Somebody who had these runs in these stretches of time. A run that they had on several
+        devices counts from the first one."""
+        person = Person()
+        for number, part in sorted((divmod(one, self._parts) for one in taken or ()), reverse=True):
+            if part:  # not before all that counts
+                campaign = self.counted[number - 1].campaign
+                person.taken[campaign.pk] = Place(self.edges[part - 1], campaign.topic)
+            else:
+                person.taken.pop(self.counted[number - 1].campaign.pk, None)
+        for (campaign, at), wanted in zip(self.coming, coming or (), strict=False):
+            if wanted and campaign.pk not in person.taken:
+                person.held[campaign.pk] = Place(at, campaign.topic)
+        return person
