@@ -18,6 +18,7 @@ from campaigns.personal import scanning
 # A scheme with a whole host: something follows that ends it, or nothing does.
 _ANCHOR = re.compile(r"(https?)://([^/?#\s{}\\@]+)(?=[/?#])", re.IGNORECASE)
 _BARE = re.compile(r"https?://[^/?#\s{}\\@]+", re.IGNORECASE)
+_HOST = re.compile(r"([\w-]+\.)*[\w-]+(:[0-9]{1,5})?")
 _LOOSE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
@@ -68,9 +69,9 @@ def _host(url: str) -> str:
     except ValueError:
         return ""
     host = parts.netloc.lower()
-    if parts.scheme.lower() not in {"http", "https"} or "@" in host or _LOOSE.search(url):
+    if parts.scheme.lower() not in {"http", "https"} or _LOOSE.search(url):
         return ""
-    return host
+    return host if _HOST.fullmatch(host) else ""
 
 
 def keeps(url: str, wanted: str) -> bool:

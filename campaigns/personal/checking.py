@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.filtered import Filter
+from liquid.builtin.tags.for_tag import ForNode
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import Variable as Named
+from liquid.template import BoundTemplate
 
 from campaigns.personal import faults, language, scanning, variables
 from campaigns.personal.faults import Aborted, Fault
@@ -50,10 +52,24 @@ def _trial(parsed: Parsed) -> Iterator[Fault]:
 
 
 def _names(parsed: Parsed, known: Known | None, *, utm: bool) -> Iterator[Fault]:
-    found = parsed.template.analyze(include_partials=False).globals
-    for named in (one for ones in found.values() for one in ones):
+    found = parsed.template.analyze(include_partials=False)
+    for named in (one for ones in found.globals.values() for one in ones):
         if sentence := _wrong(named, known, utm=utm):
             yield faults.at(parsed.source, named.span.index, sentence)
+    items = _items(parsed.template)
+    own = set(found.locals)
+    for named in (one for ones in found.variables.values() for one in ones):
+        name, *rest = map(str, named.segments)
+        if name in items - own and rest and rest[0] not in variables.ITEM:
+            sentence = _unknown(f"{name}.{rest[0]}") + meant(rest[0], variables.ITEM)
+            yield faults.at(parsed.source, named.span.index, sentence)
+
+
+def _items(template: BoundTemplate) -> set[str]:
+    """The names under which loops go through what is in the cart, and through nothing else."""
+    loops = [node.expression for node in language.nodes(template) if isinstance(node, ForNode)]
+    of_cart = {loop.identifier for loop in loops if str(loop.iterable) == "cart.items"}
+    return of_cart - {loop.identifier for loop in loops if str(loop.iterable) != "cart.items"}
 
 
 def _wrong(named: Named, known: Known | None, *, utm: bool) -> str:

@@ -11,6 +11,7 @@ from campaigns.personal import addresses, language, scanning, values, wire
 from campaigns.personal.choosing import Texts
 from campaigns.personal.faults import Aborted
 from campaigns.personal.people import Reader
+from campaigns.personal.scanning import has_liquid
 from campaigns.personal.wire import Content
 
 logger = logging.getLogger(__name__)
@@ -51,12 +52,12 @@ class Filling:
     def content(self) -> tuple[Content, frozenset[str]]:
         """What they see, and the variables that were missing. Aborted."""
         texts = self._edition.texts
-        title = values.line(self._said(texts.title), LONGEST_TITLE)
+        title = self._line(texts.title, LONGEST_TITLE)
         if not title:
             raise Aborted("no_title")
         content = Content(
             title=title,
-            body=values.lines(self._said(texts.body), LONGEST_BODY),
+            body=self._lines(texts.body),
             url=self._address(texts.url),
             icon=texts.icon,
             image=self._image(texts.image),
@@ -66,8 +67,15 @@ class Filling:
         )
         return content, frozenset(self._missed)
 
+    def _line(self, source: str, longest: int) -> str:
+        """What was checked when it was saved stays as it is."""
+        return values.line(self._said(source), longest) if has_liquid(source) else source
+
+    def _lines(self, source: str) -> str:
+        return values.lines(self._said(source), LONGEST_BODY) if has_liquid(source) else source
+
     def _said(self, source: str, *, encodes: bool = False) -> str:
-        if not scanning.has_liquid(source):
+        if not has_liquid(source):
             return source
         spoken = self._edition.texts.language
         try:
@@ -82,7 +90,7 @@ class Filling:
 
     def _address(self, source: str) -> str:
         """Where a click leads."""
-        if not scanning.has_liquid(source):
+        if not has_liquid(source):
             return self._edition.with_parameters(source)
         return self._checked(source, self._said(source, encodes=True).strip())
 
@@ -100,7 +108,7 @@ class Filling:
 
     def _image(self, source: str) -> str:
         """A picture may lie anywhere; one that has no address is left out."""
-        if not scanning.has_liquid(source):
+        if not has_liquid(source):
             return source
         url = self._said(source, encodes=True).strip()
         if anchor := addresses.anchor(source):
@@ -109,8 +117,8 @@ class Filling:
 
     def _action(self, title: str, url: str) -> tuple[str, str] | None:
         """A button; None for one that has no words, or nowhere to go."""
-        words = values.line(self._said(title), LONGEST_ACTION)
-        if not scanning.has_liquid(url):
+        words = self._line(title, LONGEST_ACTION)
+        if not has_liquid(url):
             return (words, self._address(url)) if words else None
         to = self._said(url, encodes=True).strip()
         return (words, self._checked(url, to)) if words and to else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -42,9 +43,9 @@ def line(text: str, longest: int = LONGEST) -> str:
 
 
 def lines(text: str, longest: int) -> str:
-    """The same for a text of several lines."""
+    """The same for a text of several lines, of which tags may have left many empty."""
     rows = (line(row, longest) for row in text.replace("\r", "\n").split("\n"))
-    text = "\n".join(rows).strip()
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(rows)).strip()
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 

@@ -45,6 +45,10 @@ def test_good_texts(source: str) -> None:
         ("{{ subscriber }}", 1, 4, "Say what of it, such as subscriber.first_name."),
         ("{{ cart }}", 1, 4, "Say what of it, such as cart.value."),
         ("{{ cart.items[0].nmae }}", 1, 4, "There is no cart.items.0.nmae. Did you mean name?"),
+        (
+            "{% for one in cart.items %}{{ one.prize }}{% endfor %}",
+            *(1, 31, "There is no one.prize. Did you mean price?"),
+        ),
         ("{{ site.size }}", 1, 4, "There is no site.size."),
         (
             "{{ subscriber[site.name] }}",

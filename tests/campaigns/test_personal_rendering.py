@@ -109,6 +109,12 @@ def test_a_translated_button_keeps_the_address_of_the_one_in_its_place() -> None
     assert made.content(reader("nb")).actions == (("Se", "https://shop.example/see"),)
 
 
+def test_what_its_author_wrote_stays_as_it_is() -> None:
+    assert renderer(body="a  b\n\n\n\nc").content().body == "a  b\n\n\n\nc"
+    tags = "a\n{% if cart %}\n\nb\n{% endif %}\n\n{{ site.language }}"
+    assert renderer(body=tags).content().body == "a\n\nen"
+
+
 @pytest.mark.parametrize(
     ("fields", "plain", "needs"),
     [
