@@ -93,7 +93,7 @@ def run(dry_run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
 
 
 def run_or_fail(dry_run_id: int, stop: Callable[[], bool]) -> None:
-    """The same for a job: a fault of ours ends it and is told, a database that is away is waited for."""
+    """The same for a job: a fault of ours ends it and is told, one of the database does not."""
     try:
         run(dry_run_id, stop)
     except (OperationalError, InterfaceError):
