@@ -24,11 +24,9 @@ _LOOSE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 @lru_cache(maxsize=512)
 def anchor(source: str) -> str:
-    """Scheme and host with which an address begins, lower case: "https://shop.example"; "" if a
-    variable comes before the host ends."""
+    """Scheme and host with which an address with Liquid begins, lower case, such as
+    "https://shop.example"; "" if something is put in before the host ends."""
     found = _ANCHOR.match(source)
-    if found is None and not scanning.has_liquid(source):
-        found = _BARE.fullmatch(source)
     return found.group().lower() if found else ""
 
 

@@ -75,8 +75,7 @@ class Filling:
         return values.lines(self._said(source), LONGEST_BODY) if has_liquid(source) else source
 
     def _said(self, source: str, *, encodes: bool = False) -> str:
-        if not has_liquid(source):
-            return source
+        """A text with Liquid, filled in."""
         spoken = self._edition.texts.language
         try:
             parsed = language.parse(source)

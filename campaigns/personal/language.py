@@ -72,8 +72,6 @@ class Context(RenderContext):
             for key in path[1:]:
                 value = self.get_item(value, key)
         except (KeyError, TypeError, IndexError):
-            if default is not UNDEFINED:
-                return default
             return Missing(".".join(map(str, path)), token=token, seen=self.missed)
         return value
 

@@ -139,6 +139,14 @@ def test_an_address_that_gets_too_long_leads_nowhere() -> None:
         leads("https://shop.example/" + "{{ subscriber.first_name }}" * 4, "x" * 499 + "å" * 2)
 
 
+def test_an_address_that_is_none_leads_nowhere() -> None:
+    """As it could be stored only before it was checked."""
+    for broken in ("https://[::1/{{ subscriber.first_name }}", "https://a b/{{ site.name }}"):
+        with pytest.raises(Aborted, match="bad_address"):
+            leads(broken, "x")
+    assert renderer(url="https://[::1/?{{ site.name }}", utm_source="s").largest()
+
+
 def test_a_picture_may_lie_anywhere_and_is_left_out_where_it_has_no_address() -> None:
     made = renderer(image="{{ product.image }}")
     cdn = {"image": "https://cdn.example/x.jpg"}

@@ -103,6 +103,7 @@ def test_good_texts(source: str) -> None:
             *(1, 10, "A reason has at most 72 characters."),
         ),
         ("{{ 3 | divided_by: 0 }}", 1, 1, "This divides by 0."),
+        ("{{ 3 | modulo: 0 }}", 1, 1, "This divides by 0."),
         ("{{ '2026-01-01' | date: '%Q' }}", 1, 1, "Dates have no part %Q."),
     ],
 )
