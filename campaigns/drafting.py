@@ -7,7 +7,7 @@ told, and how fast it goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from accounts import audit, rates
 from accounts.models import Site, User
 from audiences import rules, saving
 from audiences.models import Audience
-from campaigns import content, payload, scheduling
+from campaigns import authors, cells, content, payload, scheduling
 from campaigns.models import Campaign, Delivery, Message, Run
 from campaigns.refusals import Refused
 
@@ -30,6 +30,9 @@ LONGEST_NAME = 120
 UTM_SOURCE = "beckon"
 UTM_MEDIUM = "web_push"
 CONTENT = tuple(content.CHECKS)
+EXPERIMENT = ("holdout", "winner_by", "sample", "decide_minutes", "conversion")
+# Fields of a message, or what makes them of the message as it stands once nobody else can change it.
+Change = Mapping[str, Any] | Callable[[Message], Mapping[str, Any]]
 
 
 def utm_of(name: str) -> str:
@@ -97,27 +100,28 @@ def _locked(campaign: Campaign) -> Campaign:
 
 
 @transaction.atomic
-def rename(campaign: Campaign, name: str) -> None:
+def rename(campaign: Campaign, name: str, *, by: User | None = None) -> None:
     """Give it another name; ValidationError if there is nothing in it."""
     name = content.text(name, longest=LONGEST_NAME)
     if not name:
         raise ValidationError({"name": _("Give it a name. Only your team sees it.")})
     editable(campaign)
     campaign.name = name
+    authors.note(campaign, by)
     _touch(campaign, "name")
 
 
 @transaction.atomic
-def edit_message(campaign: Campaign, fields: Mapping[str, Any], by: User | None) -> Message:
+def edit_message(campaign: Campaign, change: Change, by: User | None) -> Message:
     """Change some fields of what it says; the version that is in force afterwards.
 
     A version that a run (a test, say) has used never changes: the edit makes the next one.
     ValidationError by field; `body` where the whole is too large. Refused once it has started.
     """
-    clean = content.checked(fields)
     state = editable(campaign).state
     # FOR UPDATE waits for a run that is just being made with this version, and makes it wait.
     message = Message.objects.select_for_update().filter(campaign=campaign).latest()
+    clean = content.checked(change(message) if callable(change) else change, campaign.site)
     if all(getattr(message, name) == value for name, value in clean.items()):
         return message
     for name, value in clean.items():
@@ -129,6 +133,7 @@ def edit_message(campaign: Campaign, fields: Mapping[str, Any], by: User | None)
         message = _next_version(message, by)
     else:
         message.save(update_fields=list(clean))
+    authors.note(campaign, by)
     _touch(campaign)
     return message
 
@@ -136,7 +141,7 @@ def edit_message(campaign: Campaign, fields: Mapping[str, Any], by: User | None)
 @transaction.atomic
 def revise(
     campaign: Campaign,
-    fields: Mapping[str, Any],
+    change: Change,
     *,
     by: User | None = None,
     by_name: str = "",
@@ -149,7 +154,6 @@ def revise(
     number of the version that was sent. `seen` is the version that the person looked at: Refused
     if there is a newer one, and once the campaign has ended. ValidationError as `edit_message`.
     """
-    clean = content.checked(fields)
     run = _open_run(campaign)
     latest = campaign.messages.latest()
     if seen not in (None, latest.version):
@@ -160,6 +164,7 @@ def revise(
             )
             % {"version": latest.version}
         )
+    clean = content.checked(change(latest) if callable(change) else change, campaign.site)
     if all(getattr(latest, name) == value for name, value in clean.items()):
         return latest
     for name, value in clean.items():
@@ -168,6 +173,7 @@ def revise(
     _must_be_complete(latest, _("It is going out."))
     message = _next_version(latest, by)
     Run.objects.filter(pk=run.pk).update(message=message)
+    authors.note(campaign, by)
     _touch(campaign)
     audit.record(
         "campaign.revised",
@@ -208,6 +214,7 @@ def set_throttle(
     campaign.throttle = rate
     if locked.throttle == rate:
         return
+    authors.note(campaign, by)
     _touch(campaign, "throttle")
     if locked.state in Campaign.OPEN:
         audit.record(
@@ -221,19 +228,48 @@ def set_throttle(
 
 
 @transaction.atomic
-def set_audience(campaign: Campaign, rule: Any) -> None:
+def set_experiment(campaign: Campaign, by: User | None = None, **fields: Any) -> None:
+    """Who is kept back and how a variant wins: some of EXPERIMENT. ValidationError by field.
+
+    Refused once it has started: those who have been told something can't be dealt out anew.
+    """
+    locked = editable(campaign)
+    for name, value in fields.items():
+        if name not in EXPERIMENT:
+            raise ValueError(f"Not a field of an experiment: {name}")
+        setattr(campaign, name, value)
+    try:
+        campaign.clean_fields(exclude=[field.name for field in _other_fields()])
+    except ValidationError:
+        campaign.refresh_from_db(fields=EXPERIMENT)
+        raise
+    if any(getattr(locked, name) != value for name, value in fields.items()):
+        authors.note(campaign, by)
+        _touch(campaign, *fields)
+
+
+def _other_fields() -> list[Any]:
+    return [field for field in Campaign._meta.concrete_fields if field.name not in EXPERIMENT]
+
+
+@transaction.atomic
+def set_audience(campaign: Campaign, rule: Any, *, by: User | None = None) -> None:
     """Who gets it; rules.RuleError for a rule that is not understood."""
     parsed = rules.parse(rule)
     wanted = parsed.as_json()
     editable(campaign)
     saving.check(parsed, campaign.site)
+    if wanted != campaign.audience.rule:
+        authors.note(campaign, by)
     Audience.objects.filter(pk=campaign.audience_id).update(rule=wanted)
     campaign.audience.rule = wanted
     _touch(campaign)
 
 
 @transaction.atomic
-def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
+def set_time(
+    campaign: Campaign, wall: datetime | None, zone: str = "", *, by: User | None = None
+) -> None:
     """Note when a draft is meant to go out: a naive wall time in a zone, or None for "now".
 
     Nothing is scheduled by it; `starting.schedule` does that. Refused for what is no draft.
@@ -243,6 +279,7 @@ def set_time(campaign: Campaign, wall: datetime | None, zone: str = "") -> None:
     campaign.scheduled_wall = wall.replace(tzinfo=UTC) if wall else None
     campaign.scheduled_zone = zone if wall else ""
     campaign.scheduled_for = scheduling.instant(wall, zone) if wall else None
+    authors.note(campaign, by)
     _touch(campaign, "scheduled_wall", "scheduled_zone", "scheduled_for")
 
 
@@ -264,6 +301,16 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
         contents["utm_campaign"] = utm_of(copy.name)
     Message.objects.filter(campaign=copy).update(**contents)
     set_throttle(copy, campaign.throttle)
+    # Who wrote what is copied does not approve the copy either.
+    copy.authors = sorted(
+        {
+            *copy.authors,
+            *campaign.authors,
+            *[pk for pk in (campaign.created_by_id, by and by.pk) if pk],
+        }
+    )
+    copy.save(update_fields=["authors"])
+    set_experiment(copy, **{name: getattr(campaign, name) for name in EXPERIMENT})
     return copy
 
 
@@ -326,7 +373,11 @@ def needed(why: str) -> dict[str, str]:
 
 
 def _must_be_complete(message: Message, why: str) -> None:
-    """What goes out as it stands may not be emptied."""
-    empty = {name: text for name, text in needed(why).items() if not getattr(message, name)}
-    if empty:
-        raise ValidationError(empty)
+    """What goes out as it stands may not be emptied, in no variant."""
+    for letter, row in zip(cells.LETTERS, cells.rows(message), strict=False):
+        empty = {name: text for name, text in needed(why).items() if not row[name]}
+        if empty and message.variants:
+            also = _("Variant %(letter)s: %(sentence)s")
+            empty = {name: also % {"letter": letter, "sentence": empty[name]} for name in empty}
+        if empty:
+            raise ValidationError(empty)
