@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.api import acts, campaigns, experiments, library, reviewing
+from campaigns.api import acts, calendar, campaigns, experiments, library, reviewing
 
 app_name = "campaigns_api"
 ONE = "campaigns/<uuid:campaign_id>"
@@ -18,6 +18,7 @@ urlpatterns = [
     ),
     path("pictures/", library.Pictures.as_view(), name="pictures"),
     path("pictures/<uuid:picture_id>/", library.PictureDetail.as_view(), name="picture"),
+    path("calendar/", calendar.Calendar.as_view(), name="calendar"),
     path("campaigns/", campaigns.CampaignList.as_view(), name="list"),
     path(f"{ONE}/", campaigns.CampaignDetail.as_view(), name="detail"),
     path(f"{ONE}/start/", acts.CampaignStart.as_view(), name="start"),

@@ -137,7 +137,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
     if (!dialog.open) dialog.showModal();
     const wrong = dialog.querySelector("[data-focus]");
     ready(dialog);
-    (wrong ?? dialog.querySelector("[data-calendar-steer] [role=spinbutton], h2")).focus();
+    const first = [wrong, dialog.querySelector("[data-calendar-steer] [role=spinbutton]")];
+    (first.find((one) => one?.offsetParent) ?? dialog.querySelector("h2")).focus();
   } else if (event.target.id === "calendar" && !event.detail.requestConfig?.path.includes("count=1")) {
     if (dialog.open) {
       opener = null;
