@@ -36,6 +36,8 @@ class Renderer:
         self._site = site
         self._editions = Editions(message, site.language)
         self._prepared: dict[Key, Edition] = {}
+        # Of those that do not differ from person to person.
+        self._contents: dict[Key, tuple[Content, frozenset[str]]] = {}
         self._templates: dict[Key, wire.Template] = {}
         self._hosts = addresses.own_hosts(site)
 
@@ -80,8 +82,7 @@ class Renderer:
         self, reader: Reader | None, variant: int | None = None
     ) -> tuple[Content, frozenset[str]]:
         """`content` and `defaulted` at once."""
-        edition = self._edition(self._key(reader, variant))
-        return Filling(edition, reader, self._hosts).content()
+        return self._content(self._key(reader, variant), reader)
 
     def payload(
         self,
@@ -95,10 +96,8 @@ class Renderer:
         key = self._key(reader, variant)
         template = self._templates.get(key)
         if template is None:
-            edition = self._edition(key)
-            content, _missed = Filling(edition, reader, self._hosts).content()
-            template = wire.Template(content, self._tail)
-            if not edition.personal:
+            template = wire.Template(self._content(key, reader)[0], self._tail)
+            if key in self._contents:
                 self._templates[key] = template
         made = template.fill(token=token, tag=tag)
         if len(made) > settings.PAYLOAD_LIMIT:
@@ -125,6 +124,15 @@ class Renderer:
         if reader is None:
             return self._editions.key(variant, "", "")
         return self._editions.key(variant, reader.language, reader.platform)
+
+    def _content(self, key: Key, reader: Reader | None) -> tuple[Content, frozenset[str]]:
+        if known := self._contents.get(key):
+            return known
+        edition = self._edition(key)
+        made = Filling(edition, reader, self._hosts).content()
+        if not edition.personal:
+            self._contents[key] = made
+        return made
 
     def _edition(self, key: Key) -> Edition:
         if key not in self._prepared:
