@@ -44,10 +44,10 @@ def makers() -> dict[str, Callable[[], object]]:
     from django.utils import timezone
 
     from accounts.models import Site
-    from campaigns import payload
     from campaigns.models import Message
     from campaigns.personal import Reader, Renderer
     from campaigns.personal.people import cart
+    from campaigns.personal.wire import Template
 
     site = Site(name="Fjell & Fjord", origins=["https://shop.example"], language="en")
     item = {"product": "mitt", "name": "Frost Mitt", "quantity": 1, "price": 649}
@@ -69,7 +69,7 @@ def makers() -> dict[str, Callable[[], object]]:
         renderer, people = Renderer(one, site), cycle(readers)
         return lambda: renderer.payload(next(people), 0, token=TOKEN, tag=TAG)
 
-    template = payload.Template(message(), site)
+    template = Template(Renderer(message(), site).content())
     translations = {code: {"title": f"Vinter {code}", "body": BODY} for code in ("nb", "de", "fr")}
     return {
         "template alone": lambda: template.fill(token=TOKEN, tag=TAG),

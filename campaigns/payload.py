@@ -28,13 +28,6 @@ def opens(message: Message) -> str:
     return wire.with_parameters(message.url, wanted)
 
 
-class Template(wire.Template):
-    """A plain message's payload with two gaps (Renderer.plain); Aborted if nobody gets it."""
-
-    def __init__(self, message: Message, site: Site) -> None:
-        super().__init__(Renderer(message, site).content())
-
-
 def payload(message: Message, site: Site, *, token: str = "", tag: str = "") -> bytes:
     """The payload of somebody of whom nothing is known, UTF-8. Aborted if they get nothing."""
     return Renderer(message, site).payload(token=token, tag=tag)

@@ -13,6 +13,7 @@ from campaigns import payload
 from campaigns.models import Message
 from campaigns.personal import Aborted, Needs, Renderer
 from campaigns.personal.choosing import choose, direction
+from campaigns.personal.wire import Template
 from tests.campaigns.personal import SITE, kari, message, notification, reader, renderer
 from tests.factories import make_campaign, make_site
 
@@ -150,7 +151,7 @@ def test_what_must_be_known_of_people(fields: dict[str, Any], plain: bool, needs
 def test_a_plain_payload_is_the_one_with_two_gaps() -> None:
     one = message(body="20 % på dun", utm_source="beckon")
     made = Renderer(one, SITE).payload(token="tok", tag="tag")
-    assert made == payload.Template(one, SITE).fill(token="tok", tag="tag")
+    assert made == Template(Renderer(one, SITE).content()).fill(token="tok", tag="tag")
     assert made == payload.payload(one, SITE, token="tok", tag="tag")
 
 
