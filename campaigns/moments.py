@@ -80,8 +80,9 @@ def follow_clock(campaign: Campaign, now: datetime) -> bool:
 def follow_clocks(now: datetime) -> int:
     """Compute the instants of what is scheduled anew, as a zone's rules may say otherwise since.
 
-    How many moved. For the start of a ticker: a process knows the rules that it started with.
+    How many moved. The rules are read from the machine's files first.
     """
+    zones.forget()
     waiting = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_for__gt=now)
     moved = 0
     for campaign in waiting.exclude(scheduled_wall=None).select_related("site").iterator():

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
 
-from campaigns.timing import local, zones
+from campaigns.timing import zones
 
 # Far from where datetime ends, so that no zone's offset leads over it.
 YEARS = range(2000, 2100)
@@ -17,17 +17,6 @@ def instant(wall: datetime, zone: str) -> datetime:
     out) the first instant after it. ZoneInfoNotFoundError on an unknown zone.
     """
     return zones.instant(wall, zones.zone(zone))
-
-
-def recomputed(wall: datetime, zone: str | None, stored: datetime) -> datetime | None:
-    """The instant of a wall time where that is no longer `stored`, else None.
-
-    A zone of None: on each person's own clock, so the first one's. Governments change the rules of
-    zones at short notice. Call `zones.forget` before a round of these, so that a process that runs
-    for months sees it.
-    """
-    now = local.earliest(wall) if zone is None else instant(wall, zone)
-    return now if now != stored else None
 
 
 def note(wall: datetime, zone: str) -> str:

@@ -42,6 +42,7 @@ from subscribers import carts, partitions
 
 TICK_SECONDS: Final = 1.0
 SWEEP_EVERY: Final = 15  # ticks
+CLOCKS_EVERY: Final = 3600  # ticks
 # A ticker that is silent for so long is taken over from.
 NAME, LEAD_SECONDS = "ticker", 10.0
 PURGED_KEY, PURGE_EVERY = "ticker:purged", 24 * 3600  # seconds
@@ -71,7 +72,7 @@ class Ticker:
     def tick(self) -> None:
         """One second's work of the one that leads."""
         now = timezone.now()
-        if self.number == 0:
+        if self.number % CLOCKS_EVERY == 0:
             attempt(lambda: moments.follow_clocks(now))
         attempt(lambda: starting.start_due(now))
         attempt(finishing.finish_settled)

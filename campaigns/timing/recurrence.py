@@ -15,7 +15,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from campaigns.timing import reading, wording, zones
+from campaigns.timing import reading, wording
 
 # How far ahead occurrences are looked for: a leap day comes on every weekday within 40 years.
 HORIZON = timedelta(days=40 * 366)
@@ -187,24 +187,6 @@ class Recurrence:
                 if len(found) == most:
                     break
         return found
-
-    def instants(
-        self,
-        start: datetime,
-        zone: str,
-        after: datetime | None = None,
-        exceptions: Collection[date] = (),
-        most: int = 10,
-    ) -> list[tuple[datetime, datetime]]:
-        """`occurrences` with their UTC instants in a zone, each instant once.
-
-        Where a zone leaves a whole day out (Samoa, 30 December 2011), a daily series at midnight
-        has two wall times that both come true at the midnight after it: the later one stays.
-        """
-        tz = zones.zone(zone)
-        walls = self.occurrences(start, after, exceptions, most + 1)
-        by_instant = {zones.instant(wall, tz): wall for wall in walls}
-        return [(wall, at) for at, wall in by_instant.items()][:most]
 
     def _walls(self, start: datetime, first: datetime) -> Iterator[datetime]:
         """All wall times from the day of `first` on; with COUNT, `first` has to be the start."""

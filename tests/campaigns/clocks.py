@@ -64,14 +64,15 @@ def rules(clock: str) -> bytes:
 
 
 @contextmanager
-def replaced(folder: Path, name: str, content: bytes) -> Iterator[None]:
-    """The machine has other rules for a zone, and they were read anew."""
+def replaced(folder: Path, name: str, content: bytes, *, noticed: bool = True) -> Iterator[None]:
+    """The machine has other rules for a zone, and they were read anew if they were noticed."""
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     usual = zoneinfo.TZPATH
     zoneinfo.reset_tzpath([str(folder), *usual])
-    zones.forget()
+    if noticed:
+        zones.forget()
     try:
         yield
     finally:

@@ -136,6 +136,12 @@ def test_all_zones_at_once(hours: QuietHours, at: datetime) -> None:
         assert hours.zones(now, ZONES) == quiet
 
 
+def test_hours_that_begin_within_a_minute() -> None:
+    hours, nine = QuietHours(time(22, 0, 30), time(8)), datetime(2026, 11, 26, 21, tzinfo=UTC)
+    assert hours.zones(nine + 29 * SECOND, ["Europe/Oslo"]) == {}
+    assert list(hours.zones(nine + 30 * SECOND, ["Europe/Oslo"])) == ["Europe/Oslo"]
+
+
 def test_who_is_held_is_sent_though_the_rules_change_meanwhile(tmp_path: Path) -> None:
     """The claim asks again when the hours should be over: a second hold is the last."""
     evening = datetime(2027, 7, 1, 21, tzinfo=UTC)

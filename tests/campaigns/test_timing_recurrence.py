@@ -1,7 +1,7 @@
 """The rule of a series: what it says, which days it takes, and in which words."""
 
 import datetime as datetime_module
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 import pytest
@@ -109,6 +109,12 @@ def test_count_counts_what_is_left_out() -> None:
     assert [wall.day for wall in rule.occurrences(START, None, left_out)] == [26, 28, 29]
     assert [wall.day for wall in rule.occurrences(START, START, left_out)] == [28, 29]
     assert rule.occurrences(START, datetime(2026, 11, 29, 18)) == []
+
+
+def test_nothing_comes_before_the_start() -> None:
+    rule = Recurrence.parse("FREQ=DAILY")
+    assert rule.occurrences(START, START - timedelta(days=9), most=1) == [START]
+    assert rule.occurrences(START, START - timedelta(seconds=1), most=1) == [START]
 
 
 @pytest.mark.parametrize(
