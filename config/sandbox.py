@@ -130,7 +130,8 @@ def person(site: Site, now: datetime, chance: random.Random) -> Subscriber:
     known = chance.random() < 0.45
     number = chance.randrange(10**6)
     name = f"{chance.choice(FIRST_NAMES)} {chance.choice('ABDEFGHJKLMNPRSTV')}."
-    attributes = {"name": name, **sandbox_shopping.profile(chance)} if known else {}
+    called = {"name": name, "first_name": name.split()[0]}
+    attributes = {**called, **sandbox_shopping.profile(chance)} if known else {}
     if known:
         attributes["email"] = f"{number}@example.com"
     return Subscriber(

@@ -22,6 +22,11 @@ GOODS = (
     ("ski-skins", "Ski skins", "Ski touring", 1290),
     ("winter-bag", "Winter sleeping bag", "Sleep", 4190),
 )
+# Of the demo shop, by category.
+PAGES = {
+    **{"Jackets": "jackets", "Mitts": "gloves", "Gloves": "gloves", "Hats": "gloves"},
+    **{"Ski touring": "ski-touring", "Sleep": "sleep"},
+}
 CITIES = ("Oslo", "Bergen", "Tromsø", "Trondheim", "Göteborg", "Hamburg", "Aberdeen", "Stavanger")
 INTERESTS = ("ski touring", "hiking", "climbing", "sleeping out", "running")
 TOPICS = (("Offers", 0.7), ("New arrivals", 0.4), ("Trail news", 0.3))
@@ -58,13 +63,16 @@ def go_shopping(people: list[Subscriber], now: datetime, chance: random.Random) 
 def visit(person: Subscriber, began: datetime, chance: random.Random) -> list[IncomingEvent]:
     """The events of one visit, in the order of their moments."""
     seen = chance.sample(GOODS, chance.randint(1, 4))
-    steps: list[tuple[str, dict[str, Any]]] = [("product_viewed", shown(good)) for good in seen]
+    shop = person.site.origins[0]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("product_viewed", shown(good, shop)) for good in seen
+    ]
     if chance.random() < 0.2:
-        steps.append(("wishlist_added", shown(seen[0])))
+        steps.append(("wishlist_added", shown(seen[0], shop)))
     if chance.random() < 0.35:
         bought = seen[: chance.randint(1, 2)]
         cart = {
-            "items": [item(good) for good in bought],
+            "items": [item(good, shop) for good in bought],
             "value": sum(good[3] for good in bought),
             "currency": "NOK",
         }
@@ -79,9 +87,11 @@ def visit(person: Subscriber, began: datetime, chance: random.Random) -> list[In
     ]
 
 
-def shown(good: tuple[str, str, str, int]) -> dict[str, Any]:
-    return {"product": good[0], "name": good[1], "category": good[2], "price": good[3]}
+def shown(good: tuple[str, str, str, int], shop: str) -> dict[str, Any]:
+    product, name, category, price = good
+    page = f"{shop}/{PAGES[category]}?product={product}"
+    return {"product": product, "name": name, "category": category, "price": price, "url": page}
 
 
-def item(good: tuple[str, str, str, int]) -> dict[str, Any]:
-    return {"product": good[0], "name": good[1], "quantity": 1, "price": good[3]}
+def item(good: tuple[str, str, str, int], shop: str) -> dict[str, Any]:
+    return {**shown(good, shop), "quantity": 1}
