@@ -67,7 +67,7 @@ def send_soon(campaign: Campaign, *, by: User | None = None, by_name: str = "") 
             return
         raise Refused(_("A cancelled campaign can't be started. Duplicate it instead."))
     _must_be_ready(campaign)
-    _note(campaign, "campaign.scheduled", by, by_name, at=leaves.isoformat())
+    note(campaign, "campaign.scheduled", by, by_name, at=leaves.isoformat())
 
 
 def undo(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
@@ -76,7 +76,7 @@ def undo(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> No
     scheduled = (Campaign.State.SCHEDULED,)
     if not move(campaign, scheduled, Campaign.State.DRAFT, among=soon, scheduled_for=None):
         raise Refused(_("It has started, so it can't be undone. You can pause or cancel it."))
-    _note(campaign, "campaign.unscheduled", by, by_name)
+    note(campaign, "campaign.unscheduled", by, by_name)
 
 
 @transaction.atomic
@@ -109,7 +109,7 @@ def schedule(
         attention="",
     )
     _must_be_ready(campaign)
-    _note(campaign, "campaign.scheduled", by, by_name, at=moment.isoformat())
+    note(campaign, "campaign.scheduled", by, by_name, at=moment.isoformat())
 
 
 def first_moment(
@@ -149,11 +149,11 @@ def _begin(campaign: Campaign, *, by: User | None = None, by_name: str) -> Run:
     """Make the run of a campaign that was just moved to RUNNING. Refused if it may not go out."""
     run = runs.begin(campaign, by, by_name)
     approvals.require(campaign)
-    _note(campaign, "campaign.started", by, by_name)
+    note(campaign, "campaign.started", by, by_name)
     return run
 
 
-def _note(campaign: Campaign, action: str, by: User | None, by_name: str, **detail: object) -> None:
+def note(campaign: Campaign, action: str, by: User | None, by_name: str, **detail: object) -> None:
     audit.record(
         action, site=campaign.site, actor=by, actor_name=by_name, target=campaign.name, **detail
     )
@@ -175,7 +175,7 @@ def unschedule(campaign: Campaign, *, by: User | None = None) -> None:
     scheduled = (Campaign.State.SCHEDULED,)
     if not move(campaign, scheduled, Campaign.State.DRAFT, occurrence=None):
         raise Refused(_("It is not scheduled any more."))
-    _note(campaign, "campaign.unscheduled", by, "")
+    note(campaign, "campaign.unscheduled", by, "")
 
 
 @transaction.atomic
@@ -371,7 +371,7 @@ def _occur(parent: Campaign, now: datetime, too_late: datetime) -> bool:
         series.move_on(parent, wall, series.missed(missed))
     if missed:
         walls = [wall.isoformat() for wall in missed]
-        _note(parent, "campaign.missed", None, "schedule", walls=walls)
+        note(parent, "campaign.missed", None, "schedule", walls=walls)
     return started
 
 

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from campaigns import authors, content, drafting, moments, starting
+from campaigns import approvals, authors, content, drafting, moments, starting
 from campaigns.models import Campaign
 from campaigns.refusals import Refused
 from campaigns.timing import zones
@@ -29,7 +29,8 @@ RULES: Final = (
     *("late", "no_zone", "expiry_minutes", "priority", "topic", "transactional", "counted"),
     *("quiet", "caps", "override_reason", "once_key"),
 )
-FIELDS: Final = (*WHEN, *RULES)
+FIELDS: Final[tuple[str, ...]] = (*WHEN, *RULES)
+SAVED: Final = (*FIELDS, "scheduled_for", "occurrence")
 CHOICES: Final = {
     "timing": Campaign.Timing,
     "late": Campaign.Late,
@@ -54,14 +55,21 @@ def applied(campaign: Campaign, fields: Mapping[str, Any], now: datetime | None 
     problems = dict(_in_rules(changed)) | dict(_in_series(changed))
     if problems:
         raise ValidationError(problems)
-    if any(getattr(changed, name) != getattr(campaign, name) for name in WHEN):
+    if _when(changed) != _when(campaign):
         _set_moment(changed, now or timezone.now())
     return changed
 
 
 @transaction.atomic
-def edit(campaign: Campaign, fields: Mapping[str, Any], *, by: User | None = None) -> None:
-    """Change some of FIELDS. What is scheduled moves with them, or becomes a draft without a time.
+def edit(
+    campaign: Campaign,
+    fields: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    by_name: str = "",
+) -> None:
+    """Change some of FIELDS. What is scheduled moves with them; without a time, or where the edit
+    voids an approval, it becomes a draft.
 
     ValidationError by field, Refused once it has started.
     """
@@ -69,21 +77,38 @@ def edit(campaign: Campaign, fields: Mapping[str, Any], *, by: User | None = Non
     changed = applied(before, fields)
     if all(getattr(changed, name) == getattr(before, name) for name in FIELDS):
         return
-    for name in FIELDS:
+    scheduled = before.state == Campaign.State.SCHEDULED
+    if scheduled and changed.scheduled_for is None:
+        starting.unschedule(before, by=by)
+        campaign.state = before.state
+        scheduled = False
+    for name in SAVED:
         setattr(campaign, name, getattr(changed, name))
     authors.note(campaign, by)
     campaign.updated_at = timezone.now()
-    campaign.save(update_fields=[*FIELDS, "updated_at"])
-    if all(getattr(changed, name) == getattr(before, name) for name in WHEN):
-        return
-    wall = moments.wall_of(campaign)
-    if before.state == Campaign.State.SCHEDULED and wall is not None:
-        starting.schedule(campaign, wall, campaign.scheduled_zone, by=by)
-        return
-    if before.state == Campaign.State.SCHEDULED:
-        starting.unschedule(campaign, by=by)
-    campaign.scheduled_for = changed.scheduled_for
-    campaign.save(update_fields=["scheduled_for"])
+    campaign.save(update_fields=[*SAVED, "updated_at"])
+    if scheduled:
+        _recheck(campaign, by, by_name, moved=_when(changed) != _when(before))
+
+
+def _recheck(campaign: Campaign, by: User | None, by_name: str, *, moved: bool) -> None:
+    """Whether it may still go out: a draft, which says so, where the edit voided its approval."""
+    try:
+        approvals.require(campaign)
+    except Refused as refusal:
+        state, sentence = Campaign.State, refusal.sentence[:400]
+        starting.move(
+            campaign, (state.SCHEDULED,), state.DRAFT, attention=sentence, occurrence=None
+        )
+        starting.note(campaign, "campaign.unscheduled", by, by_name)
+    else:
+        if moved and campaign.scheduled_for:
+            at = campaign.scheduled_for.isoformat()
+            starting.note(campaign, "campaign.scheduled", by, by_name, at=at)
+
+
+def _when(campaign: Campaign) -> list[Any]:
+    return [getattr(campaign, name) for name in WHEN]
 
 
 def _in_rules(campaign: Campaign) -> Mapping[str, str]:

@@ -27,12 +27,22 @@ from campaigns.views.review import review_page, seen_otherwise
 @member(Role.MARKETER)
 @require_POST
 def start(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
-    """Send now. Pressed twice, from two windows or repeated by a browser: one run."""
+    """Send in half a minute, until when it can be undone. Pressed twice, from two windows or
+    repeated by a browser: one run."""
     campaign = campaign_of(request.site, campaign_id)
     if campaign.state not in Campaign.EDITABLE:
         return redirect("campaigns:report", campaign.site_id, campaign.pk)
     problems = [p for p in Standing(campaign).problems if p.step is not Step.SCHEDULE]
-    return go(request, campaign, problems, lambda: starting.start(campaign, by=request.user))
+    return go(request, campaign, problems, lambda: starting.send_soon(campaign, by=request.user))
+
+
+@member(Role.MARKETER)
+@require_POST
+def undo(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
+    """Take "Send now" back before anything has left."""
+    campaign = campaign_of(request.site, campaign_id)
+    done = _("Undone. Nothing has left; it is a draft again.")
+    return back(request, campaign, lambda: starting.undo(campaign, by=request.user), done)
 
 
 @member(Role.MARKETER)

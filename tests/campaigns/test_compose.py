@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Site, User
@@ -314,8 +314,9 @@ def test_queries_of_the_message_page(
     for _ in range(20):
         make_subscription(campaign.site)
     client.get(at(campaign, "message"))
-    # session, user, membership, campaign, message; the count within its limits
-    with django_assert_num_queries(10):
+    # session, user, membership, campaign, message; the count within its limits; the newest person,
+    # what is known of them, and the names of events
+    with django_assert_num_queries(14):
         client.get(at(campaign, "message"))
 
 
@@ -446,115 +447,6 @@ def test_queries_of_the_audience_page(
         client.get(at(campaign, "audience"))
 
 
-# The schedule
-
-
-@time_machine.travel(NOON, tick=False)
-def test_schedule_notes_a_time_and_shows_what_it_means(client: Client, campaign: Campaign) -> None:
-    data = {"when": "later", "wall": "2026-11-26T18:00", "zone": "Europe/Oslo"}
-    answer = client.post(at(campaign, "schedule"), data | {"next": "1"})
-    assert answer.headers["Location"] == at(campaign, "review")
-    campaign.refresh_from_db()
-    assert campaign.state == Campaign.State.DRAFT
-    assert campaign.scheduled_for == datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
-    page = client.get(at(campaign, "schedule"))
-    assert b"Thu 26 Nov 17:00" in page.content
-    assert page.context["form"]["wall"].value() == datetime(2026, 11, 26, 18, 0)  # noqa: DTZ001
-    client.post(at(campaign, "schedule"), {"when": "now"})
-    campaign.refresh_from_db()
-    assert campaign.scheduled_for is None
-
-
-def test_a_speed_is_noted_and_explained(client: Client, campaign: Campaign) -> None:
-    for _again in range(59):
-        make_subscription(campaign.site)
-    note = client.get(at(campaign, "schedule_note"), {"when": "now", "throttle": "6"})
-    assert "At most 6 a minute: 60 devices take about 10 min" in note.content.decode()
-    assert "shared with its other campaigns" not in note.content.decode()
-    assert Campaign.objects.get().throttle is None
-    client.post(at(campaign, "schedule"), {"when": "now", "throttle": "1,000"})
-    assert Campaign.objects.get().throttle == 1_000
-    Site.objects.update(throttle=60)
-    for name in ("schedule", "review", "message"):
-        page = client.get(at(campaign, name)).content.decode()
-        assert "At most 60 a minute: 60 devices take about 60 s" in page, name
-    assert (
-        "shared with its other campaigns" in client.get(at(campaign, "schedule")).content.decode()
-    )
-    client.post(at(campaign, "schedule"), {"when": "now", "throttle": ""})
-    assert Campaign.objects.get().throttle is None
-
-
-def test_a_time_that_is_refused_changes_no_speed(
-    client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starting.schedule(campaign, NIGHT, "Europe/Oslo")
-
-    def refuse(*_args: object, **_options: object) -> None:
-        raise Refused("That moment has passed.")
-
-    monkeypatch.setattr(starting, "schedule", refuse)
-    data = {"when": "later", "wall": "2099-06-02T18:00", "zone": "UTC", "throttle": "60"}
-    assert b"That moment has passed." in client.post(at(campaign, "schedule"), data).content
-    assert Campaign.objects.get().throttle is None
-
-
-@time_machine.travel(NOON, tick=False)
-@pytest.mark.parametrize(
-    ("data", "field"),
-    [
-        ({"when": "now", "throttle": "5"}, "throttle"),
-        ({"when": "now", "throttle": "much"}, "throttle"),
-        ({}, "when"),
-        ({"when": "later"}, "wall"),
-        ({"when": "later", "wall": "tomorrow", "zone": "UTC"}, "wall"),
-        ({"when": "later", "wall": "2026-11-22T13:00", "zone": "Europe/Oslo"}, "wall"),
-        ({"when": "later", "wall": "0001-01-01T00:00", "zone": "Asia/Tokyo"}, "wall"),
-        ({"when": "later", "wall": "9999-12-31T23:59", "zone": "America/New_York"}, "wall"),
-        ({"when": "later", "wall": "2026-11-26T18:00"}, "zone"),
-        ({"when": "later", "wall": "2026-11-26T18:00", "zone": "Mars/Olympus"}, "zone"),
-    ],
-)
-def test_schedule_refuses_with_a_sentence(
-    client: Client, campaign: Campaign, data: dict[str, str], field: str
-) -> None:
-    page = client.post(at(campaign, "schedule"), data)
-    assert set(page.context["form"].errors) == {field}
-    note = client.get(at(campaign, "schedule_note"), data)
-    assert b"field-errors" in note.content
-    campaign.refresh_from_db()
-    assert campaign.scheduled_for is None
-
-
-@time_machine.travel(NOON, tick=False)
-@pytest.mark.parametrize(
-    ("wall", "says"),
-    [
-        ("2027-03-28T02:30", b"that time does not exist"),
-        ("2027-10-31T02:30", b"that time comes twice"),
-        ("2027-06-01T18:00", b"Tue 1 Jun 2027 16:00"),
-    ],
-)
-def test_note_says_what_a_time_means(
-    client: Client, campaign: Campaign, wall: str, says: bytes
-) -> None:
-    data = {"when": "later", "wall": wall, "zone": "Europe/Oslo"}
-    assert says in client.get(at(campaign, "schedule_note"), data).content
-
-
-def test_a_scheduled_campaign_moves_or_comes_back(client: Client, campaign: Campaign) -> None:
-    starting.schedule(campaign, NIGHT, "Europe/Oslo")
-    later = {"when": "later", "wall": "2099-06-02T18:00", "zone": "UTC"}
-    client.post(at(campaign, "schedule"), later)
-    campaign.refresh_from_db()
-    assert campaign.state == Campaign.State.SCHEDULED
-    assert campaign.scheduled_for == datetime(2099, 6, 2, 18, 0, tzinfo=UTC)
-    client.post(at(campaign, "schedule"), {"when": "now"})
-    campaign.refresh_from_db()
-    assert not campaign.scheduled_for
-    assert Campaign.objects.get().state == Campaign.State.DRAFT
-
-
 # The review, and what follows
 
 
@@ -587,14 +479,19 @@ def test_start_starts_once_however_often_it_is_pressed(
     for _ in range(3):
         answer = client.post(at(campaign, "start"))
         assert answer.headers["Location"] == at(campaign, "report")
-    run = Run.objects.get()
-    assert run.started_by == bob
+    assert not Run.objects.exists()
+    campaign.refresh_from_db()
+    assert campaign.scheduled_for is not None
+    starting.start_due(campaign.scheduled_for)
+    assert Run.objects.get().campaign == campaign
 
 
 def test_start_does_not_mind_a_time_that_has_passed(client: Client, campaign: Campaign) -> None:
     Campaign.objects.update(scheduled_for=NOON.replace(year=2020), scheduled_zone="UTC")
     client.post(at(campaign, "start"))
-    assert Run.objects.count() == 1
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.SCHEDULED
+    assert campaign.scheduled_for is not None and campaign.scheduled_for > timezone.now()
 
 
 def test_plan_schedules_for_the_noted_time(client: Client, campaign: Campaign) -> None:
@@ -619,7 +516,7 @@ def test_a_refusal_of_the_start_is_shown(
     def refuse(*_args: object, **_options: object) -> None:
         raise Refused("Not on a Sunday.")
 
-    monkeypatch.setattr(starting, "start", refuse)
+    monkeypatch.setattr(starting, "send_soon", refuse)
     refused = client.post(at(campaign, "start"))
     assert refused.status_code == 409
     assert b"Not on a Sunday." in refused.content
