@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from campaigns.api import acts, calendar, campaigns, experiments, library, reviewing
+from campaigns.api import (
+    acts,
+    calendar,
+    campaigns,
+    dry_runs,
+    experiments,
+    library,
+    policies,
+    reviewing,
+)
 
 app_name = "campaigns_api"
 ONE = "campaigns/<uuid:campaign_id>"
@@ -18,6 +27,7 @@ urlpatterns = [
     ),
     path("pictures/", library.Pictures.as_view(), name="pictures"),
     path("pictures/<uuid:picture_id>/", library.PictureDetail.as_view(), name="picture"),
+    path("policies/", policies.Policies.as_view(), name="policies"),
     path("calendar/", calendar.Calendar.as_view(), name="calendar"),
     path("campaigns/", campaigns.CampaignList.as_view(), name="list"),
     path(f"{ONE}/", campaigns.CampaignDetail.as_view(), name="detail"),
@@ -31,6 +41,15 @@ urlpatterns = [
     path(f"{ONE}/checks/", reviewing.CampaignChecks.as_view(), name="checks"),
     path(f"{ONE}/variants/", experiments.CampaignVariants.as_view(), name="variants"),
     path(f"{ONE}/winner/", experiments.CampaignWinner.as_view(), name="winner"),
+    path(f"{ONE}/dry-run/", dry_runs.CampaignDryRun.as_view(), name="dry_run"),
+    path(
+        f"{ONE}/dry-run/people/", dry_runs.CampaignDryRunPeople.as_view(), name="dry_run_people"
+    ),
+    path(
+        f"{ONE}/dry-run/people/<uuid:subscriber_id>/",
+        dry_runs.CampaignDryRunPerson.as_view(),
+        name="dry_run_person",
+    ),
     path(f"{ONE}/report/", campaigns.CampaignReport.as_view(), name="report"),
     path(f"{ONE}/deliveries/", campaigns.CampaignDeliveries.as_view(), name="deliveries"),
 ]

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from audiences import rules
-from campaigns import authors, drafting, reports, starting
+from campaigns import authors, comparing, drafting, reports, starting, terms
 from campaigns.api.calls import attempt, campaign_of, maker_of, name_of, site_of
 from campaigns.api.shapes import (
     CampaignPages,
@@ -42,6 +42,8 @@ def write(
         drafting.set_audience(campaign, rules.EVERYONE.as_json() if rule is None else rule)
     if "throttle" in fields:
         drafting.set_throttle(campaign, fields.pop("throttle"), by_name=by_name)
+    if given := {name: fields.pop(name) for name in terms.FIELDS if name in fields}:
+        terms.edit(campaign, given, by_name=by_name)
     if campaign.state in Campaign.OPEN:
         drafting.revise(campaign, fields, by_name=by_name)
     else:
@@ -124,7 +126,10 @@ class CampaignReport(APIView):
     @extend_schema(operation_id="campaigns_report", responses=ReportSerializer)
     def get(self, request: Request, campaign_id: UUID) -> Response:
         """Where everybody ended, as of now; it always adds up to the audience."""
-        return Response(reports.counts(campaign_of(request, campaign_id)))
+        campaign = campaign_of(request, campaign_id)
+        counts = reports.counts(campaign)
+        counts["plan"] = comparing.of(starting.run_of(campaign), counts)
+        return Response(ReportSerializer(counts).data)
 
 
 class CampaignDeliveries(GenericAPIView[Delivery]):

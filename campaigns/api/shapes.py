@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from accounts import rates
 from accounts.paging import CursorPages
 from campaigns import content, drafting
+from campaigns.api.schedule_shapes import ScheduleFields, terms_of
 from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery, Message
 
 
@@ -25,7 +26,7 @@ class ActionSerializer(serializers.Serializer[Any]):
     url = serializers.URLField(max_length=content.LONGEST["action url"])
 
 
-class CampaignSerializer(serializers.Serializer[Any]):
+class CampaignSerializer(ScheduleFields):
     """A campaign with its newest message. What a field may hold is decided in campaigns.content."""
 
     id = serializers.UUIDField(read_only=True)
@@ -79,7 +80,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
             moment = getattr(instance, name)
             shown[name] = moment.isoformat().replace("+00:00", "Z") if moment else None
         shown |= {"audience": instance.audience.rule, "version": message.version}
-        shown["throttle"] = instance.throttle
+        shown |= {"throttle": instance.throttle, **terms_of(instance)}
         return shown | {name: getattr(message, name) for name in drafting.CONTENT}
 
 
@@ -128,11 +129,30 @@ class ResendPreviewSerializer(serializers.Serializer[Any]):
     )
 
 
+class PlanLineSerializer(serializers.Serializer[Any]):
+    """One outcome as it was foretold, and as it became; both in devices."""
+
+    code = serializers.CharField(help_text="send, holdout, pending, or the ledger's reason.")
+    title = serializers.CharField()
+    foretold = serializers.IntegerField()
+    became = serializers.IntegerField()
+    words = serializers.CharField(help_text="Why it may differ; empty where it does not.")
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """What the last dry run before the start had foretold."""
+
+    asked_at = serializers.DateTimeField()
+    lines = PlanLineSerializer(many=True)
+    total = PlanLineSerializer()
+
+
 class ReportSerializer(serializers.Serializer[Any]):
     """audience = accepted + refused + gone + skipped + expired + cancelled + unknown + pending."""
 
     state = serializers.ChoiceField(choices=Campaign.State.choices)
     skipped_by_reason = serializers.DictField(child=serializers.IntegerField())
+    plan = PlanSerializer(allow_null=True, help_text="Null where nothing was foretold.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         counts = {name: serializers.IntegerField() for name in PUBLIC_COUNTS}
@@ -144,6 +164,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     subscription = serializers.SerializerMethodField()
     state = serializers.SerializerMethodField()
+    variant = serializers.CharField(
+        source="letter", read_only=True, help_text='A to D; "" where there is one only.'
+    )
 
     class Meta:
         model = Delivery
@@ -157,6 +180,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "resends",
             "took_ms",
             "version",
+            "variant",
             "not_before",
             "sent_at",
             "settled_at",
