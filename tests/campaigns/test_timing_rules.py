@@ -111,3 +111,18 @@ def test_only_what_moves_is_written(site: Site, tmp_path: Path) -> None:
         assert moments.follow_clocks(now + timedelta(seconds=1)) == 0
     tokyo.refresh_from_db()
     assert tokyo.scheduled_for == datetime(2027, 7, 1, tzinfo=UTC)
+
+
+def test_the_start_asks_the_clock_once_more(site: Site, tmp_path: Path) -> None:
+    """Between two rounds of `follow_clocks` too, nothing leaves before its time."""
+    campaign = make_campaign(site)
+    with time_machine.travel(SUMMER - 3 * DAY, tick=False):
+        starting.schedule(campaign, WALL, "Europe/Oslo")
+    with (
+        clocks.replaced(tmp_path, "Europe/Oslo", clocks.rules("CET-1")),
+        time_machine.travel(SUMMER, tick=False),
+    ):
+        assert starting.start_due(SUMMER) == 0
+        campaign.refresh_from_db()
+        assert campaign.scheduled_for == SUMMER + HOUR
+        assert starting.start_due(SUMMER + HOUR) == 1
