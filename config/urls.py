@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import include, path
 
 from accounts import look
+from campaigns.views import serving
 from config import health, views
 
 handler403 = "accounts.errors.permission_denied"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("sites/<uuid:site_id>/health/diagnosis.json", health.file, name="health_file"),
     path("push/", include("subscribers.urls_public")),
     path("push/", include("campaigns.urls_public")),
+    path("pictures/<uuid:picture_id>/<str:file>", serving.picture, name="picture"),
     path("api/v1/", include("config.urls_api")),
     path("", include("accounts.urls")),
     path("", include("subscribers.urls")),

@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import make_password
 
 from accounts.models import Membership, Role, Site, User, normal_email
 from audiences.models import Audience
-from campaigns.models import Campaign, Message
+from campaigns.models import Campaign, Message, Picture, Rendition
 from subscribers.models import Subscriber, Subscription, VapidKey
 
 PASSWORD = "correct horse battery"
@@ -95,3 +95,13 @@ def make_campaign(site: Site, **fields: Any) -> Campaign:
     campaign = Campaign.objects.create(site=site, audience=audience, **fields)
     Message.objects.create(campaign=campaign, **message)
     return campaign
+
+
+def make_picture(site: Site, **fields: Any) -> Picture:
+    """A wide picture that no message names."""
+    fields.setdefault("kind", Picture.Kind.IMAGE)
+    picture = Picture.objects.create(site=site, digest=secrets.token_bytes(32), **fields)
+    Rendition.objects.create(
+        picture=picture, name="wide", content_type="image/jpeg", width=2, height=1, data=b"jpeg"
+    )
+    return picture
