@@ -32,7 +32,7 @@ def test_nothing_unlisted() -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package["name"])
 def test_version_and_licence(package: dict[str, Any]) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
-    assert package["licence"] in {"MIT", "0BSD", "ISC", "OFL-1.1", "MPL-2.0"}
+    assert package["licence"] in {"MIT", "0BSD", "ISC", "OFL-1.1", "MPL-2.0", "Apache-2.0"}
     assert any("LICENSE" in path for path in package["files"])
 
 
