@@ -101,7 +101,7 @@ def full(limits: Limits, person: Person, now: datetime) -> str:
     if person.begun:
         return ""
     for cap in limits.caps:
-        if reason := _over(cap, person, now):
+        if reason := over(cap, person, now):
             return reason
     if limits.gap is None:
         return ""
@@ -111,7 +111,8 @@ def full(limits: Limits, person: Person, now: datetime) -> str:
     return "place_held" if soon else ""
 
 
-def _over(cap: Cap, person: Person, now: datetime) -> str:
+def over(cap: Cap, person: Person, now: datetime) -> str:
+    """Why one cap forbids one more message, as the ledger's reason; "" if it does not."""
     span = timedelta(days=cap.days)
     taken = [one.at for one in person.taken.values() if cap.topic in ("", one.topic)]
     held = sorted(one.at for one in person.held.values() if cap.topic in ("", one.topic))

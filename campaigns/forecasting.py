@@ -7,6 +7,7 @@ Counted chunk by chunk in a job, so that a page can watch it; what becomes of wh
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from uuid import UUID
 
@@ -29,18 +30,19 @@ log = logging.getLogger("beckon.forecasting")
 FAULT = _("A fault of Beckon's own, see the worker's log. Ask for it again.")
 # Devices of one step: as many as the planner takes.
 CHUNK = 40_000
-# Texts are read for so many people, and for a fair share where there are more.
-MOST_READ = 40_000
+# Texts are read of so many devices; where there are more, of a fair sample of about so many.
+MOST_READ, SAMPLE = 40_000, 20_000
 # Devices that are looked at together when some of an outcome are wanted: at first, and at most.
-LOOK, MOST_LOOK = 2_000, 40_000
+LOOK, MOST_LOOK = 2_000, 32_000
+# Seconds that such a step may take for the next one to be larger.
+SHORT = 0.2
 
 
 @transaction.atomic
 def start(campaign: Campaign, by: User | None) -> DryRun:
     """Ask for a dry run of the campaign as it is now; one that goes on is dropped, unless it is of
     the same. Refused where the message or the audience is amiss."""
-    rule, now = runs.rule_of(campaign), timezone.now()
-    runs.message_of(campaign)
+    forecast, now = as_of_now(campaign), timezone.now()
     digest = digests.digest(campaign)
     Campaign.objects.select_for_update().get(pk=campaign.pk)
     running = campaign.dry_runs.filter(state=DryRun.State.RUNNING)
@@ -52,8 +54,8 @@ def start(campaign: Campaign, by: User | None) -> DryRun:
         campaign=campaign,
         digest=digest,
         parts=digests.parts(campaign),
-        starts_at=max(moments.begins(campaign) or now, now),
-        rule=rule.as_json(),
+        starts_at=forecast.starts_at,
+        rule=forecast.rule.as_json(),
         last_subscription=newest or 0,
         asked_by=by,
     )
@@ -117,7 +119,8 @@ def _share(dry_run: DryRun, forecast: Forecast) -> float:
     if forecast.renderer.plain:
         return 1.0
     devices = planning.reachable(dry_run.campaign.site, 0, dry_run.last_subscription)
-    return min(1.0, MOST_READ / max(devices.count(), 1))
+    count = devices.count()
+    return 1.0 if count <= MOST_READ else min(SAMPLE, MOST_READ) / count
 
 
 def _step(dry_run: DryRun, count: Headcount, share: float) -> bool:
@@ -160,6 +163,7 @@ def people(
     forecast, found, size = forecast_of(dry_run), list[Foretold](), LOOK
     while after < dry_run.last_subscription:
         through = _upto(dry_run, after, size)
+        begun = time.monotonic()
         rows, _missing = forecast.of(after, through)
         found += [row for row in rows if row.code == code]
         if len(found) > most:
@@ -167,9 +171,23 @@ def people(
         after = through
         if stop is not None and stop():
             return found, after if after < dry_run.last_subscription else None
-        # What is rare is looked for in larger steps.
-        size = min(2 * size, MOST_LOOK) if size < MOST_LOOK else size
+        # What is rare is looked for in larger steps, as long as they are short.
+        if size < MOST_LOOK and time.monotonic() - begun < SHORT:
+            size *= 2
     return found, None
+
+
+def as_of_now(campaign: Campaign) -> Forecast:
+    """What would become of its audience as everything is now. Refused where it is not complete."""
+    now = timezone.now()
+    runs.message_of(campaign)
+    return Forecast(campaign, runs.rule_of(campaign), max(moments.begins(campaign) or now, now))
+
+
+def current(campaign: Campaign) -> DryRun | None:
+    """The newest one that is done and of the campaign as it is now."""
+    done = campaign.dry_runs.filter(state=DryRun.State.DONE, digest=digests.digest(campaign))
+    return done.select_related("campaign__site", "campaign__audience").first()
 
 
 def of_person(dry_run: DryRun, subscriber_id: UUID) -> list[Foretold]:

@@ -24,14 +24,15 @@ from campaigns.models import Campaign, Run
 
 STEP = timedelta(microseconds=1)
 
-# Of each person who would be sent to: which runs they had, each in which stretch of time, and
-# whether one with the same send-once key was among them.
+# Of each person who would be sent to: which runs they had, each in which stretch of time (a bit for
+# each pair), and whether one with the same send-once key was among them.
 PLACES = """
 , who AS MATERIALIZED (SELECT DISTINCT subscriber_id FROM planned WHERE state = 0),
 places AS MATERIALIZED (
     SELECT device.subscriber_id, bool_or(run.once) AS had,
-        array_agg(DISTINCT run.number * %s + width_bucket(d.sent_at, %s::timestamptz[]))
-            FILTER (WHERE run.counts) AS taken
+        bit_or(set_bit(%s::varbit,
+            ((run.number - 1) * %s + width_bucket(d.sent_at, %s::timestamptz[]))::int, 1)
+        ) FILTER (WHERE run.counts) AS taken
     FROM who JOIN subscribers_subscription AS device USING (subscriber_id)
     JOIN campaigns_delivery AS d ON d.subscription_id = device.id
     JOIN unnest(%s::bigint[], %s::date[], %s::bool[], %s::bool[])
@@ -104,7 +105,7 @@ class Headcount:
 
     @cached_property
     def counted(self) -> list[Run]:
-        """The runs that take places, in the order of their numbers from 1 on."""
+        """The runs that take places, in the order of their numbers."""
         return list(self.books.runs.values()) if self.books else []
 
     @cached_property
@@ -135,7 +136,7 @@ class Headcount:
         coming, wanted = self._coming(after, through)
         parts = {"held": held, "coming": coming}
         if not (self.counted or self.once):
-            empty = {"had": "false", "taken": "NULL::bigint[]", "places": ""}
+            empty = {"had": "false", "taken": "NULL::varbit", "places": ""}
             return COUNT.format(**parts, **empty), [*drawn, *wanted]
         parts |= {"had": "coalesce(places.had, false)", "taken": "places.taken"}
         parts["places"] = "LEFT JOIN places USING (subscriber_id)"
@@ -149,11 +150,12 @@ class Headcount:
         lists: list[Any] = [[run.pk for run in runs], months]
         lists += [[run.pk in one for run in runs] for one in (counted, once)]
         site = self.forecast.campaign.site_id
-        return [self._parts, self.edges, *lists, site, list(set(months))]
+        none = "0" * (self._parts * max(len(counted), 1))
+        return [none, self._parts, self.edges, *lists, site, list(set(months))]
 
     @property
     def _parts(self) -> int:
-        """Stretches of time: what a run's number is multiplied with."""
+        """How many stretches of time there are."""
         return len(self.edges) + 1
 
     def _held(self) -> tuple[str, list[Any]]:
@@ -190,7 +192,7 @@ class Headcount:
         at: datetime | None,
         held: bool,  # noqa: FBT001
         had: bool,  # noqa: FBT001
-        taken: Sequence[int] | None,
+        taken: str | None,
         coming: Sequence[bool] | None,
     ) -> Group:
         code = code_of(state, reason)
@@ -205,16 +207,15 @@ class Headcount:
             code = self.forecast.stops or code
         return Group(time_zone, variant, code, at, held and code in SENT)
 
-    def _person(self, taken: Sequence[int] | None, coming: Sequence[bool] | None) -> Person:
+    def _person(self, taken: str | None, coming: Sequence[bool] | None) -> Person:
         """Somebody who had these runs in these stretches of time. A run that they had on several
         devices counts from the first one."""
         person = Person()
-        for number, part in sorted((divmod(one, self._parts) for one in taken or ()), reverse=True):
-            if part:  # not before all that counts
-                campaign = self.counted[number - 1].campaign
-                person.taken[campaign.pk] = Place(self.edges[part - 1], campaign.topic)
-            else:
-                person.taken.pop(self.counted[number - 1].campaign.pk, None)
+        for number, run in enumerate(self.counted if taken else ()):
+            part = (taken or "").find("1", number * self._parts, (number + 1) * self._parts)
+            if part > number * self._parts:  # the first stretch is before all that counts
+                since = self.edges[part - number * self._parts - 1]
+                person.taken[run.campaign.pk] = Place(since, run.campaign.topic)
         for (campaign, at), wanted in zip(self.coming, coming or (), strict=False):
             if wanted and campaign.pk not in person.taken:
                 person.held[campaign.pk] = Place(at, campaign.topic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from campaigns.foretelling import HOLDOUT, SENT, Foretold, is_of_words, is_read
@@ -28,7 +29,7 @@ class Totals:
             if group.code in SENT and not group.held_out:
                 if group.variant is not None:
                     self.variants[str(group.variant)] += devices
-                self.zones[group.time_zone, group.at.isoformat() if group.at else ""] += devices
+                self.zones[group.time_zone, _iso(group.at)] += devices
 
     def add_rows(self, rows: Iterable[Foretold], missing: Counter[str]) -> None:
         """Count a chunk of which everything was read."""
@@ -71,6 +72,10 @@ class Totals:
             "zones": zones,
             "sampled": self.sampled,
         }
+
+
+def _iso(at: datetime | None) -> str:
+    return at.isoformat().replace("+00:00", "Z") if at else ""
 
 
 def apportion(parts: Sequence[int], whole: int) -> list[int]:

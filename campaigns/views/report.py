@@ -22,6 +22,7 @@ from accounts.templatetags.beckon import in_percent
 from audiences import bounded, sentences
 from campaigns import (
     answers,
+    comparing,
     drafting,
     pace,
     progress,
@@ -57,6 +58,7 @@ def index(request: SiteRequest, campaign_id: UUID) -> HttpResponse:
         return redirect("campaigns:message", request.site.pk, campaign.pk)
     context = figures(request, campaign)
     context |= rows(request, campaign, context["run"])
+    context["plan"] = comparing.of(context["run"], context["counts"])
     return render(request, "campaigns/report.html", context)
 
 
