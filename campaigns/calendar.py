@@ -114,21 +114,26 @@ def of(site: Site, first: date, end: date) -> Calendar:
     found = [*_runs(site, early, until), *_once(site, early, until), *_recurring(site, until)]
     found.sort(key=lambda entry: (entry.at, entry.name, entry.id))
     shown = [entry for entry in clashes.mark(found, limits) if begin <= entry.at < until]
-    return Calendar(site, first, end, tuple(_expected(site, shown[:MOST])), len(shown) > MOST)
+    entries = _expected(site, shown[:MOST], _started(site, begin, until))
+    return Calendar(site, first, end, tuple(entries), len(shown) > MOST)
 
 
 def _midnight(day: date, site: Site) -> datetime:
     return scheduling.instant(datetime.combine(day, time.min), site.time_zone)
 
 
-def _runs(site: Site, begin: datetime, until: datetime) -> Iterator[Entry]:
-    """What has started."""
-    runs = Run.objects.filter(
+def _started(site: Site, begin: datetime, until: datetime) -> QuerySet[Run]:
+    return Run.objects.filter(
         campaign__site=site,
         kind=Run.Kind.CAMPAIGN,
         started_at__gte=begin - AROUND,
         started_at__lt=until + AROUND,
     )
+
+
+def _runs(site: Site, begin: datetime, until: datetime) -> Iterator[Entry]:
+    """What has started."""
+    runs = _started(site, begin, until)
     columns = {f"own_{name}": F(f"campaign__{name}") for name in OF_RUN}
     of_run = ("pk", "campaign_id", "started_at", "finished_at")
     rows: QuerySet[Run, dict[str, Any]] = runs.order_by("-started_at").values(*of_run, **columns)
@@ -179,6 +184,9 @@ def _recurring(site: Site, until: datetime) -> Iterator[Entry]:
 def _walls(parent: Campaign) -> Iterator[datetime]:
     """The wall times of a series from its next occurrence on."""
     following = moments.naive(parent.occurrence) or moments.wall_of(parent)
+    if parent.timing == Campaign.Timing.LOCAL:
+        # Only here, never saved: which wall times there are is the same, without asking all zones.
+        parent.timing, parent.scheduled_zone = Campaign.Timing.ZONE, FIRST_ZONE
     if following is not None:
         yield from series.upcoming(parent, following - timedelta(seconds=1))
 
@@ -213,11 +221,11 @@ def _entry(
     )
 
 
-def _expected(site: Site, entries: list[Entry]) -> Iterator[Entry]:
+def _expected(site: Site, entries: list[Entry], runs: QuerySet[Run]) -> Iterator[Entry]:
     """The entries with how many each reaches: the closest to the truth that was counted."""
-    by_run = expecting.by_run([one.run for one in entries if one.run])
+    by_run = expecting.by_run(runs) if any(one.run for one in entries) else {}
     waiting = [one for one in entries if not one.run]
-    foretold = expecting.by_dry_run({one.campaign for one in waiting})
+    foretold = expecting.by_dry_run(site)
     parents = {one.campaign for one in waiting if one.occurrence}
     before = expecting.by_last_occurrence(parents) if parents else {}
     named = {one.key: audience for one in waiting if (audience := expecting.named_by(one.rule))}
@@ -232,7 +240,8 @@ def _expected(site: Site, entries: list[Entry]) -> Iterator[Entry]:
             counted.get(one.key),
         )
         expected = next((found for found in sources if found is not None), NOTHING)
-        yield replace(one, expected=expected, zones=expected.zones)
+        known = expected is not NOTHING
+        yield replace(one, expected=expected, zones=expected.zones) if known else one
 
 
 def find(site: Site, campaign: Campaign, occurrence: datetime | None = None) -> Entry | None:

@@ -40,11 +40,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Clash:
-    """What is amiss, in a word and in a sentence, and the newest of the others before it."""
+    """What is amiss with an entry, and the newest of the others before it (at least one)."""
 
     kind: Kind
-    sentence: str
-    others: tuple[UUID, ...] = ()
+    entry: Entry
+    before: tuple[Entry, ...]
+    # The cap, and how many messages the same people would get in its days.
+    cap: Cap | None = None
+    number: int = 0
+    gap: timedelta = timedelta()
+
+    @property
+    def others(self) -> tuple[UUID, ...]:
+        return tuple(other.campaign for other in self.before)
 
     @property
     def word(self) -> str:
@@ -55,6 +63,13 @@ class Clash:
     def severe(self) -> bool:
         """Whether somebody is left out for it."""
         return self.kind is not Kind.SAME
+
+    @property
+    def sentence(self) -> str:
+        """Put together when it is read: a month has thousands."""
+        if self.cap is None:
+            return _gap_sentence(self.entry, self.before[0], self.gap)
+        return _cap_sentence(self.cap, self.number, self.before)
 
 
 @dataclass(frozen=True)
@@ -142,13 +157,11 @@ def _by_cap(entries: Iterable[Entry], cap: Cap) -> Iterator[tuple[Entry, Clash]]
         number = _before(entry, counts) + 1
         if number == 1:
             continue
-        others = _others(entry, reversed(within))
         kind = Kind.CAP if number > cap.most else Kind.SAME
-        said = _cap_sentence(entry, cap, number, others)
-        yield entry, Clash(kind, said, tuple(other.campaign for other in others))
+        yield entry, Clash(kind, entry, _others(entry, reversed(within)), cap, number)
 
 
-def _cap_sentence(entry: Entry, cap: Cap, number: int, others: Sequence[Entry]) -> str:
+def _cap_sentence(cap: Cap, number: int, others: Sequence[Entry]) -> str:
     values = {
         "number": number,
         "most": cap.most,
@@ -177,18 +190,19 @@ def _by_gap(entries: Iterable[Entry], gap: timedelta) -> Iterator[tuple[Entry, C
     for entry, within, counts in _windows(entries, gap):
         if not _before(entry, counts):
             continue
-        others = _others(entry, reversed(within))
-        minutes = int((entry.at - others[0].at).total_seconds() // 60)
-        values = {
-            "others": _names(others[:1]),
-            "after": _minutes(minutes),
-            "gap": _minutes(int(gap.total_seconds() // 60)),
-        }
-        sentence = _(
-            "The same people get %(others)s only %(after)s before. The minimum gap is %(gap)s: "
-            "who is within it is skipped."
-        )
-        yield entry, Clash(Kind.GAP, sentence % values, (others[0].campaign,))
+        yield entry, Clash(Kind.GAP, entry, _others(entry, reversed(within))[:1], gap=gap)
+
+
+def _gap_sentence(entry: Entry, other: Entry, gap: timedelta) -> str:
+    sentence = _(
+        "The same people get %(others)s only %(after)s before. The minimum gap is %(gap)s: "
+        "who is within it is skipped."
+    )
+    return sentence % {
+        "others": _names([other]),
+        "after": _minutes(int((entry.at - other.at).total_seconds() // 60)),
+        "gap": _minutes(int(gap.total_seconds() // 60)),
+    }
 
 
 def _minutes(count: int) -> str:

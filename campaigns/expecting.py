@@ -15,14 +15,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import Site
 from audiences import counting, rules
 from audiences.counting import TooLong
 from audiences.models import AudienceSize
 from audiences.rules import RuleError
-from campaigns.models import Batch, DryRun, Run
+from campaigns.models import Batch, Campaign, DryRun, Run
 
 # A rule that was counted is believed for so long.
 KEPT_SECONDS = 3_600
@@ -80,9 +80,10 @@ def named_by(rule: Any) -> UUID | None:
     return None
 
 
-def by_dry_run(campaigns: Collection[UUID]) -> dict[UUID, Expected]:
-    """What the newest dry run of each campaign foretold, if it had one."""
-    done = DryRun.objects.filter(campaign__in=campaigns, state=DryRun.State.DONE)
+def by_dry_run(site: Site) -> dict[UUID, Expected]:
+    """What the newest dry run of each scheduled campaign foretold, if it had one."""
+    scheduled = {"campaign__site": site, "campaign__state": Campaign.State.SCHEDULED}
+    done = DryRun.objects.filter(state=DryRun.State.DONE, **scheduled)
     rows = done.order_by("campaign", "-asked_at").distinct("campaign")
     return {
         campaign: Expected(_going(people), _going(devices), zones=len(zones) or None)
@@ -104,7 +105,7 @@ def by_size(audiences: Collection[UUID]) -> dict[UUID, Expected]:
     return {audience: Expected(people, devices) for audience, people, devices in newest}
 
 
-def by_run(runs: Collection[int]) -> dict[int, Expected]:
+def by_run(runs: Collection[int] | QuerySet[Run]) -> dict[int, Expected]:
     """The devices that runs were really planned for."""
     rows = Batch.objects.filter(run__in=runs).values_list("run").annotate(Sum("audience"))
     return {run: Expected(devices=count, estimate=False) for run, count in rows}
