@@ -13,12 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format, time_format
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.models import Site
 from accounts.templatetags.beckon import number
 from campaigns import outlook, policies, rates
 from campaigns.models import Campaign, DryRun, Message
@@ -31,6 +31,8 @@ CUTS = {
     "body": {"android": 270, "windows": 170, "macos": 80, "ios": 160},
 }
 SYSTEMS = {"android": "Android", "windows": "Windows", "macos": "macOS", "ios": "iOS"}
+# What a message's overrides call a system, where that is another name.
+OVERRIDES = {"macos": "mac"}
 LIQUID = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 # From this share of the recipients on, a default is no exception any more.
 MANY = 0.2
@@ -127,7 +129,7 @@ def _longest(message: Message, kind: str, name: str) -> int:
     ]
     texts: list[str] = []
     for row in rows:
-        if own := row.get("overrides", {}).get(kind, {}).get(name):
+        if own := row.get("overrides", {}).get(OVERRIDES.get(kind, kind), {}).get(name):
             texts.append(own)
             continue
         texts.append(row.get(name) or "")
@@ -162,7 +164,7 @@ def _times(standing: Standing) -> Iterator[Check]:
 
 
 def _coupon_ended(standing: Standing) -> Check | None:
-    ends = parsed(str(standing.message.coupon.get("expires_at") or ""))
+    ends = ending(standing.message.coupon.get("expires_at") or "", standing.campaign.site)
     starts = standing.due or timezone.now()
     if ends is None or ends > starts:
         return None
@@ -172,13 +174,13 @@ def _coupon_ended(standing: Standing) -> Check | None:
     return Check("coupon_ended", Level.WARN, sentence, fix, Step.MESSAGE, "coupon_expires_at")
 
 
-def parsed(text: str) -> datetime | None:
-    """An instant as a coupon has it; None for what is none or has no zone."""
+def ending(text: str, site: Site) -> datetime | None:
+    """When a coupon ends, by the site's clock where it names no zone; None for no moment."""
     try:
-        found = parse_datetime(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found is not None and found.tzinfo is not None else None
+    return found if found.tzinfo is not None else found.replace(tzinfo=site.zone)
 
 
 def _experiment(standing: Standing) -> Iterator[Check]:

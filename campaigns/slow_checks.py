@@ -56,8 +56,8 @@ def addresses(standing: Standing) -> list[Check]:
         Check(
             "page" if look is looking.page else "picture",
             Level.WARN,
-            f"{address}: {seen.sentence}",
-            seen.fix or _("Change the address"),
+            " ".join(filter(None, (f"{address}: {seen.sentence}", seen.fix))),
+            _("Change the address"),
             Step.MESSAGE,
             field,
         )
