@@ -31,7 +31,7 @@ UTM_SOURCE = "beckon"
 UTM_MEDIUM = "web_push"
 CONTENT = tuple(content.CHECKS)
 EXPERIMENT = ("holdout", "winner_by", "sample", "decide_minutes", "conversion")
-# Fields of a message, or what makes them of the message as it stands once nobody else can change it.
+# Fields of a message, or what makes them of the message as it stands under its lock.
 Change = Mapping[str, Any] | Callable[[Message], Mapping[str, Any]]
 
 

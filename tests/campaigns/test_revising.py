@@ -155,8 +155,9 @@ def test_queries_of_the_page(
     planning.plan(Run.objects.get().pk)
     bob.get(at(campaign, "revise"))
     # session, user, membership, campaign; message, run, its sums and reasons; platforms, with the
-    # savepoint and the limits of a count around it
-    with django_assert_num_queries(13):
+    # savepoint and the limits of a count around it; the newest person, what is known of them, and
+    # the names of events
+    with django_assert_num_queries(17):
         bob.get(at(campaign, "revise"))
 
 

@@ -1,62 +1,30 @@
 // Composing a message: previews, byte counter, warnings, and saving as one types.
+import "./insert.js";
 import { read, slug } from "./fields.js";
+import { answered, anew, wasLeft } from "./marks.js";
 import { size, withUtm } from "./payload.js";
-import { cuts, devices, draw, grouped } from "./previews.js";
+import { draw, drawCard } from "./previews.js";
+import { remote } from "./remote.js";
 import { saver } from "./saving.js";
+import { swapping } from "./swap.js";
+import { imageFailed, meter, warnings } from "./warnings.js";
 
 const root = document.querySelector("[data-composer]");
 const form = document.getElementById("step-form");
-const facts = JSON.parse(document.getElementById(root.dataset.facts).textContent);
-const payload = root.querySelector("[data-payload]");
-const list = payload.querySelector("[data-warnings]");
-let failedImage = "";
+let facts = {};
+let shown = { image: "", buttons: [] };
 // A campaign that is going out keeps its name: there is no field for it then.
 let name = form.elements.name?.value;
 
-const meter = (bytes) => {
-  const { pattern, over } = payload.dataset;
-  const words = pattern.replace("{size}", grouped(bytes)).replace("{limit}", grouped(facts.limit));
-  payload.querySelector("[data-payload-size]").textContent = words;
-  payload.dataset.bytes = bytes;
-  const bar = payload.querySelector(".meter-bar");
-  bar.setAttribute("aria-label", words);
-  bar.querySelector("rect").setAttribute("width", `${Math.min(100, (bytes / facts.limit) * 100).toFixed(3)}%`);
-  const error = payload.querySelector("[data-payload-error]");
-  error.hidden = bytes <= facts.limit;
-  error.textContent = error.hidden ? "" : over.replace("{over}", grouped(bytes - facts.limit));
+const begin = () => {
+  facts = JSON.parse(document.getElementById("composer-facts").textContent);
 };
 
-const warning = (kind, title, about, field) => {
-  const made = payload.querySelector(`[data-${kind}]`).content.cloneNode(true);
-  made.querySelector("b").textContent = title;
-  made.querySelector("span > span").textContent = about;
-  const link = made.querySelector("a");
-  if (link && field) {
-    link.href = `#id_${field}`;
-    link.textContent = list.dataset.shorten;
-  } else link?.remove();
-  return made;
-};
-
-const warnings = (message) => {
-  const texts = list.dataset;
-  const made = [];
-  for (const [part, pattern] of [["title", texts.cutTitle], ["body", texts.cutBody]]) {
-    const { systems, count } = cuts(part);
-    const about = texts.cutCount.replace("{count}", grouped(count));
-    if (systems) made.push(warning("warning", pattern.replace("{systems}", systems), about, part));
-  }
-  if (message.image && message.image === failedImage) made.unshift(warning("warning", texts.noImage, ""));
-  const apple = devices("macos", "ios");
-  if (message.image && apple) made.push(warning("info", texts.imageOnly.replace("{count}", grouped(apple)), texts.wordsOnly));
-  if (message.buttons.length && apple) made.push(warning("info", texts.buttonsOnly.replace("{count}", grouped(apple)), texts.wordsOnly));
-  list.replaceChildren(...made);
-};
-
-const opens = (message) => {
+const opens = (address) => {
   const place = root.querySelector("[data-opens]");
-  place.hidden = !message.url;
-  place.querySelector("[data-opens-address]").textContent = message.url && withUtm(message.url, message.utm);
+  if (!place) return;
+  place.hidden = !address;
+  place.querySelector("[data-opens-address]").textContent = address;
 };
 
 const about = () => {
@@ -65,12 +33,49 @@ const about = () => {
   root.querySelector('[data-about="about_delivery"]').textContent = `${kept} · ${chosen("urgency")}`;
 };
 
+const weights = () => {
+  const fields = [...form.elements].filter((field) => field.name?.startsWith("weight_"));
+  const place = root.querySelector("[data-weights]");
+  if (!place) return;
+  const sum = fields.reduce((total, field) => total + (Number(field.value) || 0), 0);
+  place.textContent = place.dataset.pattern.replace("{sum}", sum);
+  place.classList.toggle("is-bad", sum !== 100);
+};
+
+const nothing = (sentence) => {
+  const place = root.querySelector("[data-nothing]");
+  place.hidden = !sentence;
+  place.querySelector("[data-nothing-why]").textContent = sentence;
+};
+
+const answer = ({ cards, size: bytes, opens: address, nothing: sentence }) => {
+  for (const [system, card] of Object.entries(cards)) drawCard(system, card, facts.icon);
+  shown = { image: cards.android.image, buttons: cards.android.actions.map(({ title }) => title) };
+  meter(bytes, facts.limit);
+  opens(address);
+  nothing(sentence);
+  warnings(shown);
+};
+
+const server = remote(form, root.dataset.preview, answer);
+
+// What stands in the form is all there is, and has no gaps that are filled in for each person.
+const isPlain = () => {
+  const fields = [...form.elements].filter(({ type }) => type === "text" || type === "textarea");
+  const own = fields.some(({ name: field, value }) => /^(windows|mac|ios|android)_/.test(field) && value);
+  return facts.alone && !own && !fields.some(({ value }) => value.includes("{{") || value.includes("{%"));
+};
+
 const show = () => {
+  if (!isPlain()) return server.later();
+  server.stop();
   const message = read(form);
-  draw(message, facts.icon);
-  meter(size(message, facts));
-  opens(message);
-  warnings(message);
+  shown = { image: message.image, buttons: message.buttons };
+  draw(message, facts.icon, facts.dir === "rtl");
+  meter(size(message, facts), facts.limit);
+  opens(message.url && withUtm(message.url, message.utm));
+  nothing("");
+  warnings(shown);
 };
 
 // utm_campaign follows the name until somebody gives it another.
@@ -81,60 +86,54 @@ const follow = () => {
   document.querySelector("[data-campaign-name]").textContent = name;
 };
 
-// What the server refused stands beside its field, once the person has left the field.
-const left = new Set();
-const mark = (field, sentences) => {
-  const box = document.getElementById(`div_${field.id}`);
-  const id = `${field.id}_error`;
-  box?.querySelector(".field-errors")?.remove();
-  field.classList.toggle("is-invalid", sentences.length > 0);
-  const described = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((part) => part && part !== id);
-  if (sentences.length) described.push(id);
-  if (described.length) field.setAttribute("aria-describedby", described.join(" "));
-  else field.removeAttribute("aria-describedby");
-  if (!sentences.length) return;
-  const error = document.createElement("div");
-  error.id = id;
-  error.className = "field-errors";
-  error.append(...sentences.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
-  field.after(error);
-};
-
-let refused = {};
-const marks = () => {
-  for (const field of form.elements) {
-    if (!field.name || field.type === "hidden" || !left.has(field.name)) continue;
-    mark(field, refused[field.name] ?? []);
-  }
-};
-
-const answered = (answer) => {
-  refused = answer.errors;
-  marks();
-  document.querySelector("#stepper [aria-current] .caption").textContent = answer.line;
-};
+const saving =
+  root.dataset.autosave === undefined
+    ? undefined
+    : saver(form, document.querySelector("[data-save-state]"), ({ errors, line }) => {
+        answered(form, errors);
+        document.querySelector("#stepper [aria-current] .caption").textContent = line;
+        window.htmx?.trigger(document.body, "beckon:saved");
+      });
 
 form.addEventListener("input", (event) => {
+  if (event.target.form !== form || ["q", "new_language"].includes(event.target.name)) return;
   if (event.target.name === "name") follow();
   about();
+  weights();
   show();
+  saving?.later();
+});
+
+form.addEventListener("focusout", (event) => {
+  if (saving && event.target.name) wasLeft(form, event.target.name);
 });
 
 root.querySelector("[data-previews]").addEventListener("beckon:no-image", (event) => {
-  failedImage = event.detail;
-  warnings(read(form));
+  imageFailed(event.detail);
+  warnings(shown);
 });
 
-if (root.dataset.autosave !== undefined) {
-  const saving = saver(form, document.querySelector("[data-save-state]"), answered);
-  form.addEventListener("input", saving.later);
-  form.addEventListener("focusout", (event) => {
-    if (!event.target.name) return;
-    left.add(event.target.name);
-    marks();
-  });
-  document.addEventListener("beckon:before-test", (event) => event.detail.push(saving.flush()));
-}
+if (saving) document.addEventListener("beckon:before-test", (event) => event.detail.push(saving.flush()));
 
-show();
-document.fonts?.ready.then(show);
+swapping(
+  form,
+  async () => {
+    server.stop();
+    await saving?.rest();
+  },
+  (made) => {
+    anew();
+    begin();
+    name = form.elements.name?.value;
+    weights();
+    document.dispatchEvent(new CustomEvent("htmx:afterSettle", { detail: {} }));
+    saving?.noted(made.querySelector("[data-save-state]")?.dataset.savedAt, !made.querySelector(".error-summary"));
+    server.ask();
+  },
+);
+
+begin();
+weights();
+if (isPlain()) show();
+else warnings(shown);
+document.fonts?.ready.then(() => (isPlain() ? show() : warnings(shown)));

@@ -37,7 +37,7 @@ const notification = (message, facts) => ({
   body: message.body,
   navigate: withUtm(message.url, message.utm),
   lang: facts.language,
-  dir: "auto",
+  dir: facts.dir,
   icon: message.icon || facts.icon,
   image: message.image,
   badge: message.badge,

@@ -3,8 +3,8 @@ const language = document.documentElement.lang || "en";
 const exact = new Intl.NumberFormat(language);
 const places = document.querySelector("[data-previews]");
 
-const words = (message) => {
-  for (const part of places.querySelectorAll("[data-show]")) {
+const words = (message, within) => {
+  for (const part of within.querySelectorAll("[data-show]")) {
     const text = message[part.dataset.show];
     part.dataset.placeholder ??= part.dataset.show === "title" && part.classList.contains("is-empty") ? part.textContent : (part.dataset.empty ?? "");
     part.classList.toggle("is-empty", !text);
@@ -12,18 +12,17 @@ const words = (message) => {
   }
 };
 
-const picture = (message) => {
-  for (const image of places.querySelectorAll("[data-show-image]")) {
-    if (image.getAttribute("src") === message.image) continue;
-    image.hidden = !message.image;
-    if (message.image) image.src = message.image;
+const picture = (source, within) => {
+  for (const image of within.querySelectorAll("[data-show-image]")) {
+    if (image.getAttribute("src") === source) continue;
+    image.hidden = !source;
+    if (source) image.src = source;
     else image.removeAttribute("src");
   }
 };
 
-const icon = (message, site) => {
-  const source = message.icon || site;
-  for (const place of places.querySelectorAll("[data-show-icon]")) {
+const icon = (source, within) => {
+  for (const place of within.querySelectorAll("[data-show-icon]")) {
     const image = place.querySelector("img");
     if (!source || image?.getAttribute("src") === source) continue;
     const made = document.createElement("img");
@@ -33,12 +32,10 @@ const icon = (message, site) => {
   }
 };
 
-const buttons = (message) => {
-  for (const row of places.querySelectorAll("[data-show-actions]")) {
-    row.hidden = !message.buttons.length;
-    row.replaceChildren(
-      ...message.buttons.map((title) => Object.assign(document.createElement("span"), { textContent: title })),
-    );
+const buttons = (titles, within) => {
+  for (const row of within.querySelectorAll("[data-show-actions]")) {
+    row.hidden = !titles.length;
+    row.replaceChildren(...titles.map((title) => Object.assign(document.createElement("span"), { textContent: title })));
   }
 };
 
@@ -53,6 +50,7 @@ export const cuts = (name) => {
   const systems = previews.map((preview) => preview.querySelector("figcaption b").textContent);
   return {
     systems: new Intl.ListFormat(language).format(systems),
+    keys: previews.map((preview) => preview.dataset.system),
     count: previews.reduce((sum, preview) => sum + Number(preview.dataset.devices), 0),
   };
 };
@@ -62,11 +60,23 @@ export const devices = (...systems) =>
 
 export const grouped = (number) => exact.format(number);
 
-export const draw = (message, site) => {
-  words(message);
-  picture(message);
-  icon(message, site);
-  buttons(message);
+// One card as the server has it; `nothing`: this person gets nothing there.
+export const drawCard = (system, card, site) => {
+  const figure = places.querySelector(`[data-system=${system}]`);
+  const toast = figure.querySelector("[data-card]");
+  toast.hidden = Boolean(card.nothing);
+  figure.querySelector("[data-card-nothing]").hidden = !card.nothing;
+  toast.dir = card.rtl ? "rtl" : "ltr";
+  words(card, figure);
+  picture(card.image, figure);
+  icon(card.icon || site, figure);
+  buttons(card.actions.map(({ title }) => title), figure);
+};
+
+// The same on all four, from what stands in the form.
+export const draw = (message, site, rtl = false) => {
+  const card = { ...message, rtl, nothing: "", actions: message.buttons.map((title) => ({ title })) };
+  for (const figure of places.querySelectorAll("[data-system]")) drawCard(figure.dataset.system, card, site);
 };
 
 // The previews have a light and a dark of their own: the device's, not this page's.

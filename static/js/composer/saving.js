@@ -75,8 +75,21 @@ export const saver = (form, place, answered) => {
     timer = setTimeout(flush, PAUSE);
   };
 
+  // Nothing more is sent by itself until something is typed: the form goes to the server as a whole.
+  const rest = async () => {
+    clearTimeout(timer);
+    dirty = false;
+    if (running) await running;
+  };
+
+  // It was stored, at this moment; or not all of it was.
+  const noted = (at, whole) => {
+    if (at) savedAt = Date.parse(at);
+    tell(whole ? "saved" : "partly");
+  };
+
   setInterval(() => steady && !document.hidden && tell("saved"), 1000);
   document.addEventListener("visibilitychange", () => document.hidden && flush());
   window.addEventListener("online", flush);
-  return { later, flush };
+  return { later, flush, rest, noted };
 };
