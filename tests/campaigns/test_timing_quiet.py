@@ -53,7 +53,7 @@ def first_allowed(
 def test_around_every_change_of_every_zone() -> None:
     for change in clocks.changes():
         for hours in HOURS:
-            for away in (-9 * HOUR, -HOUR, -MINUTE, -SECOND, 0 * HOUR, 20 * MINUTE, 90 * MINUTE):
+            for away in (-9 * HOUR, -HOUR, -SECOND, 0 * HOUR, 20 * MINUTE):
                 at = change.at + away
                 expected = first_allowed(hours, at, *change[1:])
                 assert hours.until(at, change.zone) == expected, (hours, at, change)
