@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Site
+from campaigns import drafting
+from campaigns.models import Message
+from campaigns.personal import Aborted, Renderer, example
 
 
 @dataclass(frozen=True)
 class Card:
-    """A notification in small. `title` and `body` as they are written."""
+    """A notification in small, as somebody reads it of whom everything is known."""
 
     title: str
     body: str
@@ -26,14 +29,32 @@ class Card:
 
 def card(contents: Mapping[str, Any], site: Site) -> Card:
     """Fields of a message as a card."""
+    title, body, buttons = _said(contents, site)
     return Card(
-        title=str(contents.get("title") or ""),
-        body=str(contents.get("body") or ""),
+        title=title,
+        body=body,
         image=_address(contents.get("image")),
         icon=_address(contents.get("icon")) or site.icon_url,
-        buttons=[str(action["title"]) for action in contents.get("actions") or []],
+        buttons=buttons,
         notes=_notes(contents),
     )
+
+
+def _said(contents: Mapping[str, Any], site: Site) -> tuple[str, str, list[str]]:
+    """Title, text and buttons with an example filled in; as they are written where it can't be."""
+    fields = {name: contents[name] for name in drafting.CONTENT if name in contents}
+    # Without a title or an address nothing is sent, but there is something to show.
+    stand_ins = {
+        "title": fields.get("title") or "·",
+        "url": fields.get("url") or "https://a.example",
+    }
+    try:
+        read = Renderer(Message(**fields | stand_ins), site).content(example(site))
+    except Aborted:
+        buttons = [str(action["title"]) for action in contents.get("actions") or []]
+        return str(contents.get("title") or ""), str(contents.get("body") or ""), buttons
+    title = read.title if contents.get("title") else ""
+    return title, read.body, [said for said, _url in read.actions]
 
 
 def _address(value: Any) -> str:

@@ -24,11 +24,12 @@ from pytest_django import Settings
 from accounts import api_keys, members
 from accounts.models import ApiKey, Invitation, Membership, Role, Site, User
 from audiences import lists, saving
-from campaigns.models import Run
+from campaigns.models import Approval, Run, SavedMessage
 from tests.access_table import ROUTES, Api, Gate, Page, Rule
 from tests.factories import (
     make_campaign,
     make_member,
+    make_picture,
     make_site,
     make_subscription,
     make_user,
@@ -111,6 +112,7 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         buyers, BytesIO(b"a"), mode="add", names="external_id", by=lists.Actor()
     )
     everyone = saving.create(site, "All of them", {"version": 2, "all": []}, by=None)
+    saved = SavedMessage.objects.create(site=site, name="Saved", content={"title": "Again"})
     arguments = {
         "site_id": site.pk,
         "member_id": Membership.objects.get(user=target).pk,
@@ -126,12 +128,17 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "list_id": buyers.pk,
         "audience_id": everyone.pk,
         "upload_id": uploaded.pk,
+        "saved_id": saved.pk,
+        "approval_id": Approval.objects.create(campaign=campaign, digest="0" * 64).pk,
+        "picture_id": make_picture(site).pk,
+        "file": "wide.jpg",
     }
     secrets = [
         str(device.subscriber_id),
         str(campaign.pk),
         str(buyers.pk),
         str(everyone.pk),
+        saved.name,
         "new@example.com",
     ]
     yield World(site, actors, arguments, secrets)
