@@ -22,6 +22,7 @@ LABELS = {
     "campaign.exported": gettext_lazy("Exported a campaign's ledger"),
     "campaign.paused": gettext_lazy("Paused a campaign"),
     "campaign.missed": gettext_lazy("Left out what a series had missed"),
+    "campaign.occurrence_left_out": gettext_lazy("Left one out of a series"),
     "campaign.gone_restored": gettext_lazy("Restored devices that were gone"),
     "campaign.resent": gettext_lazy("Sent unknown deliveries again"),
     "campaign.resumed": gettext_lazy("Resumed a campaign"),

@@ -90,8 +90,10 @@ class Card:
 
     @property
     def reach(self) -> str:
-        """ "about 41,220 people"; of what was sent, "41,150 devices"; "" if nobody counted it."""
+        """ "about 41,220 people"; of what was sent "41,150 devices"; "" if nobody counted it."""
         expected = self.entry.expected
+        if expected.people == 0:
+            return _("nobody as of now")
         if expected.people is not None:
             words = ngettext("about %(count)s person", "about %(count)s people", expected.people)
             return words % {"count": number(expected.people)}
