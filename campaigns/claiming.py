@@ -106,7 +106,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
     is still planned.
     """
     batch = leases.hold(lease)
-    run = Run.objects.select_related("message", "campaign__site").get(pk=lease.run_id)
+    run = Run.objects.select_related("message__campaign", "campaign__site").get(pk=lease.run_id)
     if run.state not in Run.SENDING:
         return None
     slots = throttling.slots(run, limit)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
-from zoneinfo import available_timezones
+from functools import cached_property
 
 from audiences.catalogue.profile import BUCKETS, bucket_of
 from campaigns import moments, policies
 from campaigns.models import Campaign, Delivery, Message, Policy, Run
 from campaigns.timing import local
-from campaigns.timing.local import Moment
 from campaigns.timing.quiet import QuietHours
+from campaigns.timing.zones import names
 
 # The number of a person from 0 to 9,999, as `bucket_of` computes it.
 BUCKET = f"mod(('x' || left(md5(%s || chosen.subscriber_id::text), 8))::bit(32)::bigint, {BUCKETS})"
@@ -29,26 +28,6 @@ class Decision:
     state: Delivery.State
     reason: str = ""
     at: datetime | None = None
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-@lru_cache(maxsize=8)
-def _quiet(hours: QuietHours, minute: datetime) -> dict[str, datetime]:
-    return hours.zones(minute, _zones())
-
-
-@lru_cache(maxsize=4096)
-def _moment(wall: datetime, zone: str, began: datetime, late: str) -> Moment:
-    return local.moment(wall, zone, began, late)
-
-
-@lru_cache(maxsize=4096)
-def _until(hours: QuietHours, at: datetime, zone: str) -> datetime | None:
-    return hours.until(at, zone)
 
 
 @dataclass(frozen=True)
@@ -98,7 +77,7 @@ class Terms:
         """By time zone; "" for devices whose zone is not known. Empty: all at once."""
         if not self.on_own_clock and self.quiet is None:
             return {}
-        decided = {zone: self.in_zone(zone) for zone in _zones()}
+        decided = {zone: self.in_zone(zone) for zone in names()}
         skips = self.on_own_clock and self.campaign.no_zone == Campaign.NoZone.SKIP
         unknown = Decision(Delivery.State.SKIPPED, "no_zone")
         decided[""] = unknown if skips else decided[self.campaign.site.time_zone]
@@ -110,7 +89,7 @@ class Terms:
         if self.on_own_clock:
             wall = moments.wall_of_next(self.campaign)
             assert wall is not None  # noqa: S101 - nothing starts by local time without one
-            moment = _moment(wall, zone, self.began, self.campaign.late)
+            moment = local.moment(wall, zone, self.began, self.campaign.late)
             if moment.at is None:
                 return Decision(Delivery.State.SKIPPED, moment.code)
             at = moment.at
@@ -122,14 +101,14 @@ class Terms:
         """The time zones where it is quiet now, and until when."""
         # By the minute, so that the windows of a minute ask once.
         minute = now.replace(second=0, microsecond=0)
-        return _quiet(self.quiet[0], minute) if self.quiet else {}
+        return self.quiet[0].zones(minute, names()) if self.quiet else {}
 
     def knows(self, zone: str) -> bool:
-        return zone in _zones()
+        return zone in names()
 
     def quiet_until(self, at: datetime, zone: str) -> datetime | None:
         """When somebody in a known time zone may be disturbed again; None: then already."""
-        return _until(self.quiet[0], at, zone) if self.quiet else None
+        return self.quiet[0].until(at, zone) if self.quiet else None
 
     def held(self, until: datetime) -> Decision:
         """What becomes of a device that may not be disturbed before then."""

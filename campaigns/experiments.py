@@ -22,12 +22,11 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from audiences import bounded
-from campaigns.models import Batch, Campaign, Run
+from campaigns.models import LETTERS, Batch, Campaign, Run
 from campaigns.refusals import Refused
 from subscribers.models import EventName
 
 log = logging.getLogger("beckon.experiments")
-LETTERS = "ABCD"
 WINDOW_DAYS = 3
 PATIENCE_MS = 3_000
 # Of a 95 % interval.

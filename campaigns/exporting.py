@@ -12,7 +12,16 @@ from subscribers.exporting import guarded
 CHUNK = 1_000
 COLUMNS = (
     *("device", "person", "external_id", "name", "browser", "platform", "language"),
-    *("state", "what_happened", "reason", "status_code", "took_ms", "version", "attempts"),
+    *(
+        "state",
+        "what_happened",
+        "reason",
+        "status_code",
+        "took_ms",
+        "version",
+        "variant",
+        "attempts",
+    ),
     *("resends", "sent_at", "not_before", "settled_at"),
     *("displayed_at", "clicked_at", "dismissed_at"),
 )
@@ -47,6 +56,7 @@ def _cells(entry: entries.Entry) -> list[str]:
         str(row.status_code or ""),
         "" if row.took_ms is None else str(row.took_ms),
         str(row.version or ""),
+        row.letter,
         str(row.attempts),
         str(row.resends),
         *map(_time, (row.sent_at, row.not_before, row.settled_at)),

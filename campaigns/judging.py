@@ -104,7 +104,7 @@ class Judge:
 
     def _by_words(self, rows: Sequence[Due], judged: Judged) -> None:
         found: dict[int, Reader] = {}
-        if not self.renderer.plain:
+        if self.renderer.needs:
             site, ids = self.run.campaign.site, [row.subscription_id for row in rows]
             found = readers(site, ids, self.renderer.needs, self.now)
         for row in rows:

@@ -14,7 +14,8 @@ from audiences import bounded
 from campaigns import experiments, runs
 from campaigns.api.calls import Conflict, attempt, campaign_of, name_of
 from campaigns.api.shapes import refuse_unknown
-from campaigns.experiments import LETTERS, Group
+from campaigns.experiments import Group
+from campaigns.models import LETTERS
 
 
 class GroupSerializer(serializers.Serializer[Any]):

@@ -3,11 +3,20 @@
 from campaigns.models.campaigns import Campaign
 from campaigns.models.engine import Epoch, Gate, Leader, QueueMinute, ServiceMinute, Throttle, Trial
 from campaigns.models.forecasts import DryRun
-from campaigns.models.ledger import PUBLIC_COUNTS, Batch, Delivery, Run, month_of, no_counts
+from campaigns.models.ledger import (
+    LETTERS,
+    PUBLIC_COUNTS,
+    Batch,
+    Delivery,
+    Run,
+    month_of,
+    no_counts,
+)
 from campaigns.models.messages import Message, Picture, Rendition, SavedMessage
 from campaigns.models.policies import Approval, Cap, Policy
 
 __all__ = [
+    "LETTERS",
     "PUBLIC_COUNTS",
     "Approval",
     "Batch",

@@ -150,6 +150,10 @@ class Batch(models.Model):
         return f"Batch {self.pk} of run {self.run_id}"
 
 
+# What variants are called.
+LETTERS = "ABCD"
+
+
 class Delivery(models.Model):
     """The ledger: one row for every considered recipient of a run, whatever happened.
 
@@ -206,6 +210,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_state_display()}"
+
+    @property
+    def letter(self) -> str:
+        """The variant as people call it: A, B, C or D; "" for none."""
+        return "" if self.variant is None else LETTERS[self.variant]
 
 
 def month_of(moment: datetime) -> date:

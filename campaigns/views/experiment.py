@@ -16,8 +16,8 @@ from accounts.access import SiteRequest, member
 from accounts.models import Role
 from audiences import bounded
 from campaigns import experiments, runs
-from campaigns.experiments import LETTERS, Group, Rate
-from campaigns.models import Campaign, Message, Run
+from campaigns.experiments import Group, Rate
+from campaigns.models import LETTERS, Campaign, Message, Run
 from campaigns.refusals import Refused
 from campaigns.views.compose import campaign_of
 
