@@ -73,7 +73,10 @@ def preview(
         return []
     after = max(start - timedelta(seconds=1), moments.naive(now - OVER) or start)
     found: list[tuple[datetime, datetime, bool]] = []
+    made = set(campaign.occurrences.values_list("occurrence", flat=True))
     for wall in upcoming(whole, after):
+        if moments.stored(wall) in made:
+            continue
         if moments.last(campaign, wall) > now:
             found.append((wall, moments.first(campaign, wall), wall.date() in without))
         if sum(not left_out for _w, _i, left_out in found) >= most or len(found) >= most * 3:

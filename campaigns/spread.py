@@ -77,14 +77,14 @@ def of(campaign: Campaign, rule: Rule, wall: datetime, began: datetime) -> Sprea
     counting.TooLong when not even an estimate was done in time; rules.RuleError.
     """
     found, estimated = _devices(campaign, rule)
-    groups: dict[tuple[datetime | None, str], dict[str, int]] = defaultdict(dict)
+    groups: dict[tuple[datetime | None, str, bool], dict[str, int]] = defaultdict(dict)
     for zone, devices in found.items():
         named = zone if zones.known(zone) else UNKNOWN
-        key = _moment(campaign, named, wall, began)
+        key = (*_moment(campaign, named, wall, began), bool(named))
         groups[key][named] = groups[key].get(named, 0) + devices
     made = [
         Group(at, code, tuple(sorted(into, key=lambda zone: -into[zone])), sum(into.values()))
-        for (at, code), into in groups.items()
+        for (at, code, _known), into in groups.items()
     ]
     made.sort(key=lambda group: (group.at is None, group.at or began, -group.devices))
     return Spread(tuple(made), estimated)

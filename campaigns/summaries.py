@@ -10,10 +10,12 @@ from functools import cache, partial
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.bars import Part
 from audiences import references, rules, sentences
-from campaigns import pace, reports
+from campaigns import moments, pace, reports, series
 from campaigns.models import PUBLIC_COUNTS, Batch, Campaign, Run
 
 
@@ -33,6 +35,20 @@ class Summary:
         state = Campaign.State(self.campaign.state)
         waits = state == Campaign.State.RUNNING and self.planning and not self.settled
         return Run.State.PLANNING if waits else state
+
+    @property
+    def repeats(self) -> str:
+        """ "Every Monday at 09:00"; "" for what goes out once."""
+        return series.sentence(self.campaign) if self.campaign.recurrence else ""
+
+    @property
+    def own_time(self) -> str:
+        """ "Thu 26 Nov 18:00, own time"; "" for what goes out at one moment everywhere."""
+        campaign = self.campaign
+        wall = moments.naive(campaign.occurrence) or moments.wall_of(campaign)
+        if campaign.timing != Campaign.Timing.LOCAL or wall is None:
+            return ""
+        return _("%(time)s, own time") % {"time": date_format(wall, "D j M H:i")}
 
     @property
     def planning(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -18,6 +19,14 @@ from campaigns.api.calls import attempt, name_of, site_of
 from campaigns.api.shapes import refuse_unknown
 from campaigns.models import Policy
 from campaigns.policies import LONGEST_DAYS, LONGEST_GAP, MOST_DEVICES, MOST_MESSAGES
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class ClockField(serializers.TimeField):
+    """A time of day without a zone: OpenAPI's own "time" has one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, allow_null=True, format="%H:%M", **options)
 
 
 class CapSerializer(serializers.Serializer[Any]):
@@ -33,13 +42,10 @@ class CapSerializer(serializers.Serializer[Any]):
 class PolicySerializer(serializers.Serializer[Any]):
     """Quiet hours, caps, the gap between two messages, approvals. What is left out stays."""
 
-    quiet_start = serializers.TimeField(
-        required=False,
-        allow_null=True,
-        format="%H:%M",
-        help_text="On each person's own clock, such as 21:00; null with quiet_end: none.",
+    quiet_start = ClockField(
+        help_text="On each person's own clock, such as 21:00; null with quiet_end: none."
     )
-    quiet_end = serializers.TimeField(required=False, allow_null=True, format="%H:%M")
+    quiet_end = ClockField()
     quiet_action = serializers.ChoiceField(choices=Policy.QuietAction.choices, required=False)
     gap_minutes = serializers.IntegerField(
         required=False,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from crispy_forms.layout import Div, Fieldset, Layout, Row
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms.base import helper
 from campaigns import policies
 from campaigns.forms.numbers import Number, UnitField, in_units
 from campaigns.models import Policy
@@ -61,21 +59,6 @@ class PoliciesForm(forms.Form):
         gap, unit = in_units(policy.gap_minutes)
         initial = {name: getattr(policy, name) for name in policies.FIELDS}
         super().__init__(data, initial=initial | {"gap": gap, "gap_unit": unit})
-        self.helper = helper()
-        self.quiet = Layout(Row("quiet_start", "quiet_end"), "quiet_action")
-        self.gaps = Layout(Row("gap", "gap_unit"))
-        approval = Fieldset("", "approval", Div("approval_over", css_class="policies-over"))
-        self.approvals = Layout(approval, "type_over")
-
-    def part(self, name: str) -> Any:
-        """The helper that draws one part of the page."""
-        made = helper()
-        made.layout = getattr(self, name)
-        return made
-
-    quiet_part = property(lambda self: self.part("quiet"))
-    gap_part = property(lambda self: self.part("gaps"))
-    approval_part = property(lambda self: self.part("approvals"))
 
     def fields_of_policy(self) -> dict[str, Any]:
         """What was filled in, as campaigns.policies.FIELDS."""
@@ -127,6 +110,6 @@ CapForms = forms.formset_factory(CapForm, extra=1, max_num=policies.MOST_CAPS + 
 
 
 def cap_forms(caps: list[Limit], data: Any = None) -> Any:
-    """The rows of a site's caps and an empty one."""
+    """The rows of a site's caps and an empty one; what was filled in, whatever they are by now."""
     rows = [{"topic": cap.topic, "most": cap.most, "days": cap.days} for cap in caps]
-    return CapForms(data, initial=rows, prefix="caps")
+    return CapForms(data, initial=rows if data is None else None, prefix="caps")

@@ -31,7 +31,9 @@ from campaigns import (
     reports,
     resending,
     restoring,
+    series,
     starting,
+    summaries,
     watching,
 )
 from campaigns.models import Campaign, Delivery, Run
@@ -46,6 +48,7 @@ State = Campaign.State
 FEW_BATCHES = 300
 MANY_BATCHES = 3_000
 BATCHES_A_PAGE = 25
+SHOWN_OCCURRENCES = 12
 PATIENCE_MS = 1_000
 
 
@@ -103,6 +106,8 @@ def figures(request: SiteRequest, campaign: Campaign) -> dict[str, Any]:
         "may_restore": bool(run and lately(run, now)) and request.role.includes(Role.ADMIN),
         "version": run.message.version if run else drafting.message_of(campaign).version,
     }
+    if campaign.recurrence:
+        context["series"] = series_of(campaign)
     if campaign.state == State.SCHEDULED:
         return context | coming(campaign)
     context |= speed(request.GET.get("samples", ""), summary)
@@ -166,6 +171,17 @@ def speed(carried: str, summary: Summary) -> dict[str, Any]:
     share = in_percent(summary.share, 0)
     spoken = _("%(share)s settled. %(pace)s") % {"share": share, "pace": words}
     return {"samples": measured.carry, "pace": words, "share": share, "spoken": spoken}
+
+
+def series_of(campaign: Campaign) -> dict[str, Any]:
+    """What a series has sent, the newest first, and what comes next."""
+    made = campaign.occurrences.order_by("-occurrence")
+    waits = campaign.state == State.SCHEDULED
+    return {
+        "made": summaries.of(list(made.select_related("audience", "site")[:SHOWN_OCCURRENCES])),
+        "count": made.count(),
+        "coming": series.preview(campaign, timezone.now(), 3) if waits else [],
+    }
 
 
 def coming(campaign: Campaign) -> dict[str, Any]:
