@@ -36,8 +36,9 @@ class Answer:
         return any(fate.sent for fate in self.fates)
 
     @property
-    def in_audience(self) -> bool:
-        return bool(self.fates)
+    def listed(self) -> list[Fate]:
+        """Devices to be told one by one: not the only one, where `sentence` says it all."""
+        return self.fates if self.gets_it or len(self.fates) > 1 else []
 
     @property
     def first(self) -> Fate | None:
