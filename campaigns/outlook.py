@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -84,6 +84,11 @@ class Instant:
     at: datetime
     zones: tuple[str, ...]
     devices: int
+
+    @property
+    def utc(self) -> str:
+        """ "Thu 17:00"."""
+        return date_format(self.at.astimezone(UTC), "D H:i")
 
     @property
     def words(self) -> str:

@@ -19,7 +19,17 @@ from accounts.models import Role, Site
 from accounts.templatetags.beckon import percent
 from audiences import sentences
 from audiences.languages import label
-from campaigns import approvals, cells, checks, digests, facts, forecasting, payload, slow_checks
+from campaigns import (
+    approvals,
+    cells,
+    checks,
+    digests,
+    facts,
+    forecasting,
+    payload,
+    previewing,
+    slow_checks,
+)
 from campaigns.models import Campaign, DryRun, Message, Run
 from campaigns.outlook import Outlook
 from campaigns.readiness import Standing, Step
@@ -110,6 +120,8 @@ def review_page(
     }
     context |= common(request, campaign) | outlook(campaign, standing)
     context |= said(standing.message, campaign.site)
+    someone = previewing.person_of(campaign.site, None)
+    context["preview"] = previewing.preview(standing.message, campaign.site, cells.FIRST, someone)
     context |= checked(standing, found) | asked(request, campaign, standing)
     return page(request, standing, Step.REVIEW, context, status=409 if refusal else 200)
 

@@ -96,12 +96,16 @@ def test_who_made_the_key_wrote_what_it_writes(guarded: Campaign) -> None:
     maker = make_member(guarded.site, Role.ADMIN)
     _key, text = api_keys.create(guarded.site, "Shop", ["all"], by=maker)
     client = Client(headers={"authorization": f"Bearer {text}"})
-    json = {"content_type": "application/json"}
-    client.patch(f"/api/v1/campaigns/{guarded.pk}/", {"title": "Another"}, **json)
-    made = client.post("/api/v1/campaigns/", {"title": "New"}, **json).json()
+
+    def call(method: str, path: str, body: dict[str, str]) -> Any:
+        address = f"/api/v1/campaigns/{path}"
+        return getattr(client, method)(address, body, content_type="application/json")
+
+    call("patch", f"{guarded.pk}/", {"title": "Another"})
+    made = call("post", "", {"title": "New"}).json()
     for pk in (guarded.pk, made["id"]):
         assert Campaign.objects.get(pk=pk).authors == [maker.pk]
     jonas = make_member(guarded.site, Role.MARKETER)
-    client.post(f"/api/v1/campaigns/{guarded.pk}/approval/", {}, **json)
+    call("post", f"{guarded.pk}/approval/", {})
     assert guarded.approvals.get().asked_by == maker
     assert approvals.approvers(fresh(guarded), maker.pk) == [jonas]
