@@ -181,6 +181,10 @@ class Grid:
         return not any(day.cards or day.traces for day in self.days if not day.outside)
 
     @property
+    def over(self) -> bool:
+        return all(day.past for day in self.days if not day.outside)
+
+    @property
     def now(self) -> str:
         """The address of the same view of today."""
         today = timezone.localdate(timezone=self.calendar.site.zone)

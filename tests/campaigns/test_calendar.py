@@ -129,6 +129,17 @@ class TestRecurring:
         found = entries(site, date(2030, 10, 1), date(2030, 11, 1))
         assert [entry.at.hour for entry in found] == [7, 8, 8]
 
+    def test_at_each_persons_own_time(self, site: Site) -> None:
+        own = planned(site, "2030-11-04 09:00", recurrence="FREQ=WEEKLY;COUNT=2", timing="local")
+        found = entries(site)
+        assert [entry.at for entry in found] == [
+            datetime(2030, 11, day, 8, tzinfo=UTC) for day in (4, 11)
+        ]
+        assert all(entry.own_time for entry in found)
+        assert found[1].starts == datetime(2030, 11, 10, 19, tzinfo=UTC)
+        own.refresh_from_db()
+        assert own.timing == Campaign.Timing.LOCAL
+
     def test_what_has_begun_is_shown_by_its_run_alone(self, site: Site) -> None:
         """The parent waits for its next occurrence; a copy took the first."""
         weekly = planned(site, "2030-11-04 09:00", "Weekly", recurrence="FREQ=WEEKLY;COUNT=2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +17,8 @@ from pytest_django import DjangoAssertNumQueries
 from accounts import api_keys
 from accounts.models import Role, Site
 from campaigns import grids
-from campaigns.models import Campaign, Cap
-from tests.campaigns.planned import VIP, at, planned
+from campaigns.models import Campaign, Cap, DryRun
+from tests.campaigns.planned import VIP, at, planned, ran
 from tests.campaigns.reporting import text
 from tests.campaigns.test_rescheduling import wall
 from tests.factories import make_site, make_subscription
@@ -53,6 +53,39 @@ class TestPages:
         # Kiritimati's clock shows 07:00 when it is 18:00 of the day before in Oslo.
         assert said.count("from 18:00 Own") == 1 and "until" not in said
         assert "?month=2030-10" in bob.get(address, {"month": "2030-11"}).content.decode()
+
+    def test_own_time_goes_on_where_it_is_still_the_day_before(
+        self, site: Site, bob: Client, address: str
+    ) -> None:
+        campaign = planned(site, "2030-11-26 18:00", "Late", timing=Campaign.Timing.LOCAL)
+        for query in ("month=2030-11", "week=2030-W48"):
+            assert text(bob.get(f"{address}?{query}")).count("until 07:00 Late") == 1
+        said = text(bob.get(entry_of(campaign)))
+        assert "Tue 26 Nov 18:00, each person’s own time" in said
+        assert "from Tue 26 Nov 2030 05:00 until Wed 27 Nov 2030 07:00 Oslo" in said
+
+    def test_whom_it_reaches(self, site: Site, bob: Client, address: str) -> None:
+        day = {"day": "2030-11-26"}
+        ran(site, datetime(2030, 11, 26, 8, tzinfo=UTC), 1_412, "Down")
+        campaign = planned(site, "2030-11-26 18:00")
+        for people, devices, words in (
+            ({"send": 41_220}, {"send": 52_001}, "about 41,220 people"),
+            ({}, {"send": 52_001}, "about 52,001 devices"),
+            ({"send": 0}, {"send": 0}, "nobody as of now"),
+        ):
+            DryRun.objects.create(
+                campaign=campaign,
+                state=DryRun.State.DONE,
+                starts_at=timezone.now(),
+                people=people,
+                counts=devices,
+            )
+            said = text(bob.get(address, day))
+            assert words in said and " 1,412 devices" in said
+
+    def test_what_is_over_is_said_so(self, bob: Client, address: str) -> None:
+        for query in ("month=2020-01", "week=2020-W02", "day=2020-01-01"):
+            assert "Nothing went out" in text(bob.get(f"{address}?{query}"))
 
     def test_a_week_by_the_hour(self, site: Site, bob: Client, address: str) -> None:
         planned(site, "2030-11-26 18:30", "Warm hands")
