@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import Role, Site, User
+from accounts.models import AuditEvent, Role, Site, User
 from campaigns import drafting, payload, planning, readiness, starting
 from campaigns.models import Campaign, Message, Run
 from subscribers.models import TestDevice
@@ -242,7 +242,7 @@ def test_the_whole_way_by_keyboard(page: Page, site: Site, live_server: LiveServ
     page.get_by_role("button", name="Send now to 3 devices").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/campaigns/{Campaign.objects.get().pk}/")
-    assert Run.objects.count() == 1
+    assert Campaign.objects.get().state == Campaign.State.SCHEDULED
 
 
 def test_a_double_click_sends_once(page: Page, site: Site, live_server: LiveServer) -> None:
@@ -250,7 +250,7 @@ def test_a_double_click_sends_once(page: Page, site: Site, live_server: LiveServ
     page.goto(address(live_server, campaign, "review"))
     page.get_by_role("button", name="Send now to 5 devices").dblclick()
     page.wait_for_url(f"**/campaigns/{campaign.pk}/")
-    assert Run.objects.count() == 1
+    assert AuditEvent.objects.filter(action="campaign.scheduled").count() == 1
 
 
 def test_a_large_audience_is_typed_in_the_dialog(
@@ -339,7 +339,9 @@ def test_without_a_script_everything_still_works(
     page.locator(".focus-bar [name=next]").click()
     page.locator(".focus-bar [name=next]").click()
     page.get_by_role("button", name="Send now to 2 devices").click()
-    assert Run.objects.get().message.title == "By form alone"
+    sent = Campaign.objects.get()
+    assert (sent.state, sent.scheduled_wall) == (Campaign.State.SCHEDULED, None)
+    assert drafting.message_of(sent).title == "By form alone"
     context.close()
 
 

@@ -43,7 +43,8 @@ def test_from_permission_to_a_counted_click(up: Up, firefox: Firefox) -> None:
         firefox, site, title=TITLE, text=TEXT, opens=f"{shop}/?from=push"
     )
 
-    alert = firefox.wait_for_alert(TITLE, seconds=30)
+    # It leaves half a minute after it was sent.
+    alert = firefox.wait_for_alert(TITLE, seconds=60)
     assert alert["body"] == TEXT
     firefox.click_alert(TITLE)
     opened = wait_for(

@@ -43,7 +43,8 @@ def limits(*found: tuple[str, int, int]) -> list[Limit]:
 
 def test_a_site_without_a_row_has_the_defaults(site: Site) -> None:
     policy = policies.of(site)
-    assert (policy.pk, policy.quiet_start, policy.approval) == (None, None, "never")
+    assert policy.approval == Policy.Approval.NEVER
+    assert policies.quiet_of(make_campaign(site)) is None
     assert not Policy.objects.exists()
 
 
