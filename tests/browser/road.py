@@ -68,6 +68,6 @@ def compose_and_send(firefox: Firefox, site: str, *, title: str, text: str, open
     campaign_id = str(firefox.run("return location.pathname.split('/')[4]"))
     for name, words in (("title", title), ("body", text), ("url", opens)):
         firefox.type(f"[name={name}]", words)
-    for words in ("Next: audience", "Next: schedule", "Next: review", "Send now to 1 device"):
+    for words in ("Next: audience", "Next: schedule", "Next: review", "Send now"):
         press(firefox, words)
     return campaign_id

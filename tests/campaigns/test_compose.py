@@ -457,7 +457,7 @@ def test_review_links_to_what_is_missing(client: Client, site: Site, bob: User) 
     page = client.get(at(campaign, "review")).content.decode()
     for link in ("message/#id_title", "message/#id_url", "audience/#id_who", "schedule/#id_wall"):
         assert link in page
-    assert "Send now to" not in page
+    assert 'form="go-form"' not in page
     for name in ("start", "plan"):
         refused = client.post(at(campaign, name))
         assert refused.status_code == 409
