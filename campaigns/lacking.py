@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Site
 from audiences import counting, rules, sampling
@@ -21,7 +22,7 @@ from audiences.rules import Rule
 from campaigns.models import Message
 from campaigns.personal.choosing import choose
 from campaigns.personal.rendering import Renderer
-from campaigns.personal.variables import VIEWED
+from campaigns.personal.variables import VARIABLES, VIEWED
 
 # Of what the texts name, so many are counted, each for so long.
 MOST_COUNTED = 4
@@ -36,6 +37,17 @@ class Lacking:
     people: int
     about: bool
     rule: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """ "first name": what people call it."""
+        if self.name.startswith("cart."):
+            return _("open cart")
+        if self.name.startswith("product."):
+            return _("product that they looked at")
+        named = {one.name: str(one.label) for one in VARIABLES}
+        label = named.get(self.name) or self.name.removeprefix("subscriber.")
+        return label[:1].lower() + label[1:]
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ def condition(name: str) -> dict[str, Any] | None:
     if root == "cart":
         return {"field": "cart_open", "op": "is_false"}
     if root == "product":
-        return {"none": [{"field": "event", "op": "at_least", "name": VIEWED, "times": 1}]}
+        return {"none": [{"field": "event", "op": "at_least", "name": VIEWED, "count": 1}]}
     if root != "subscriber" or not rest:
         return None
     if rest[0] == "external_id":

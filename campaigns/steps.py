@@ -9,7 +9,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import outlook
+from campaigns import cells, outlook
 from campaigns.models import Campaign, Message
 from campaigns.readiness import Standing, Step
 
@@ -37,8 +37,17 @@ def reach(people: int, devices: int, *, estimated: bool = False) -> str:
 
 
 def message_line(message: Message) -> str:
-    """Its title, or that there is none."""
-    return message.title or _("Nothing written yet")
+    """Its title, or how many variants and languages it has; or that nothing is written."""
+    if not message.title:
+        return _("Nothing written yet")
+    variants, languages = cells.count(message), 1 + len(cells.languages(message))
+    if variants == languages == 1:
+        return message.title
+    several = [
+        ngettext("%(count)d variant", "%(count)d variants", variants) % {"count": variants},
+        ngettext("%(count)d language", "%(count)d languages", languages) % {"count": languages},
+    ]
+    return ", ".join(several)
 
 
 def time_line(standing: Standing) -> str:

@@ -44,6 +44,8 @@ def write(
         drafting.set_throttle(campaign, fields.pop("throttle"), by_name=by_name)
     if given := {name: fields.pop(name) for name in terms.FIELDS if name in fields}:
         terms.edit(campaign, given, by_name=by_name)
+    if tried := {name: fields.pop(name) for name in drafting.EXPERIMENT if name in fields}:
+        drafting.set_experiment(campaign, **tried)
     if campaign.state in Campaign.OPEN:
         drafting.revise(campaign, fields, by_name=by_name)
     else:

@@ -9,9 +9,10 @@ from rest_framework.exceptions import ValidationError
 
 from accounts import rates
 from accounts.paging import CursorPages
-from campaigns import content, drafting
+from campaigns import drafting
+from campaigns.api.message_shapes import MessageFields, message_of
 from campaigns.api.schedule_shapes import ScheduleFields, terms_of
-from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery, Message
+from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery
 
 
 def refuse_unknown(body: serializers.Serializer[Any]) -> None:
@@ -21,12 +22,7 @@ def refuse_unknown(body: serializers.Serializer[Any]) -> None:
         raise ValidationError({name: [_("This field is unknown.")] for name in sorted(unknown)})
 
 
-class ActionSerializer(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=content.LONGEST["action title"])
-    url = serializers.URLField(max_length=content.LONGEST["action url"])
-
-
-class CampaignSerializer(ScheduleFields):
+class CampaignSerializer(MessageFields, ScheduleFields):
     """A campaign with its newest message. What a field may hold is decided in campaigns.content."""
 
     id = serializers.UUIDField(read_only=True)
@@ -50,21 +46,6 @@ class CampaignSerializer(ScheduleFields):
         max_value=rates.MOST,
         help_text="At most so many messages a minute; null: as fast as the push services take it.",
     )
-    title = serializers.CharField(required=False, allow_blank=True)
-    body = serializers.CharField(required=False, allow_blank=True)
-    url = serializers.CharField(required=False, allow_blank=True)
-    icon = serializers.CharField(required=False, allow_blank=True)
-    image = serializers.CharField(required=False, allow_blank=True)
-    badge = serializers.CharField(required=False, allow_blank=True)
-    actions = ActionSerializer(many=True, required=False, help_text="At most two buttons.")
-    ttl = serializers.IntegerField(
-        required=False,
-        help_text="Seconds that a push service keeps it for a device that is offline.",
-    )
-    urgency = serializers.ChoiceField(choices=Message.Urgency.choices, required=False)
-    utm_source = serializers.CharField(required=False, allow_blank=True)
-    utm_medium = serializers.CharField(required=False, allow_blank=True)
-    utm_campaign = serializers.CharField(required=False, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse fields that nobody reads: a misspelt one must not be lost in silence."""
@@ -81,7 +62,7 @@ class CampaignSerializer(ScheduleFields):
             shown[name] = moment.isoformat().replace("+00:00", "Z") if moment else None
         shown |= {"audience": instance.audience.rule, "version": message.version}
         shown |= {"throttle": instance.throttle, **terms_of(instance)}
-        return shown | {name: getattr(message, name) for name in drafting.CONTENT}
+        return shown | message_of(instance, message)
 
 
 class StartSerializer(serializers.Serializer[Any]):

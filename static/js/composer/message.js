@@ -42,6 +42,20 @@ const weights = () => {
   place.classList.toggle("is-bad", sum !== 100);
 };
 
+// With variables, what counts is what the person reads.
+const counters = () => {
+  for (const part of ["title", "body"]) {
+    const field = document.getElementById(`id_${part}`);
+    const hint = document.getElementById(`id_${part}_hint`);
+    const read = root.querySelector(`[data-system=android] [data-show=${part}]`);
+    if (!hint?.dataset.countPattern || !/{{|{%/.test(field.value) || read.classList.contains("is-empty")) continue;
+    const used = [...read.textContent].length;
+    const limit = Number(hint.dataset.countLimit);
+    hint.textContent = hint.dataset.countPattern.replace("{count}", used).replace("{limit}", limit);
+    hint.classList.toggle("is-over", used > limit);
+  }
+};
+
 const nothing = (sentence) => {
   const place = root.querySelector("[data-nothing]");
   place.hidden = !sentence;
@@ -54,6 +68,7 @@ const answer = ({ cards, size: bytes, opens: address, nothing: sentence }) => {
   meter(bytes, facts.limit);
   opens(address);
   nothing(sentence);
+  counters();
   warnings(shown);
 };
 
@@ -135,5 +150,5 @@ swapping(
 begin();
 weights();
 if (isPlain()) show();
-else warnings(shown);
+else server.ask();
 document.fonts?.ready.then(() => (isPlain() ? show() : warnings(shown)));
