@@ -30,6 +30,11 @@ LONGEST_NAME = 120
 UTM_SOURCE = "beckon"
 UTM_MEDIUM = "web_push"
 CONTENT = tuple(content.CHECKS)
+# By which rules it goes out (campaigns.terms); a copy keeps them.
+RULES = (
+    *("late", "no_zone", "expiry_minutes", "priority", "topic", "transactional", "counted"),
+    *("quiet", "caps", "override_reason", "once_key"),
+)
 EXPERIMENT = ("holdout", "winner_by", "sample", "decide_minutes", "conversion")
 # Fields of a message, or what makes them of the message as it stands under its lock.
 Change = Mapping[str, Any] | Callable[[Message], Mapping[str, Any]]
@@ -309,7 +314,9 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
             *[pk for pk in (campaign.created_by_id, by and by.pk) if pk],
         }
     )
-    copy.save(update_fields=["authors"])
+    for name in RULES:
+        setattr(copy, name, getattr(campaign, name))
+    copy.save(update_fields=["authors", *RULES])
     set_experiment(copy, **{name: getattr(campaign, name) for name in EXPERIMENT})
     return copy
 

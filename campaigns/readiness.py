@@ -18,7 +18,7 @@ from audiences import counting, references, rules
 from audiences.counting import Reach
 from audiences.platforms import Platforms
 from audiences.rules import Rule
-from campaigns import content, payload, policies, rates
+from campaigns import content, moments, payload, policies, rates, series
 from campaigns.drafting import CONTENT, message_of
 from campaigns.models import Campaign, Message
 
@@ -101,7 +101,13 @@ class Standing:
 
     @property
     def passed(self) -> bool:
-        return self.due is not None and self.due <= timezone.now()
+        """Whether nobody's clock is still to show the time, or no occurrence is to come."""
+        now, wall = timezone.now(), moments.wall_of(self.campaign)
+        if wall is None:
+            return False
+        if self.campaign.recurrence:
+            return series.next_of(self.campaign, now) is None
+        return moments.last(self.campaign, wall) <= now
 
     @property
     def speed(self) -> str:

@@ -25,10 +25,7 @@ from campaigns.timing.recurrence import Recurrence
 LONGEST_EXPIRY: Final = 43_200
 MOST_EXCEPTIONS: Final = 400
 WHEN: Final = ("timing", "scheduled_wall", "scheduled_zone", "recurrence", "exceptions")
-RULES: Final = (
-    *("late", "no_zone", "expiry_minutes", "priority", "topic", "transactional", "counted"),
-    *("quiet", "caps", "override_reason", "once_key"),
-)
+RULES: Final = drafting.RULES
 FIELDS: Final[tuple[str, ...]] = (*WHEN, *RULES)
 SAVED: Final = (*FIELDS, "scheduled_for", "occurrence")
 CHOICES: Final = {

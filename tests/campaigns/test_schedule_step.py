@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, Site, User
-from campaigns import moments, starting
+from campaigns import drafting, moments, starting
 from campaigns.models import Campaign, Policy
+from campaigns.readiness import Standing
 from tests.factories import make_campaign, make_member, make_site, make_subscription
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -160,7 +161,7 @@ def test_by_local_time_every_zone_is_shown(client: Client, campaign: Campaign) -
     said = note(client, campaign, LATER | {"timing": "local"})
     assert "3 time zones, first at" in said
     assert "Thu 26 Nov 09:00" in said and "Thu 26 Nov 17:00" in said
-    assert "Europe/Oslo" in said and "and 2 more" in said
+    assert "and 1 more" in said and "uses Europe/Oslo" in said
     assert "Skip them" not in said and ">6<" in said
     skipping = note(client, campaign, LATER | {"timing": "local", "no_zone": "skip"})
     assert "Zone not known" in skipping and "skipped" in skipping
@@ -290,3 +291,26 @@ def test_an_edit_that_voids_the_approval_unschedules(client: Client, campaign: C
     assert campaign.state == Campaign.State.DRAFT
     assert "second person" in campaign.attention
     assert b"It is no longer scheduled." in answer.content
+
+
+@time_machine.travel(NOON, tick=False)
+def test_a_local_time_that_has_begun_is_still_to_come(client: Client, campaign: Campaign) -> None:
+    client.post(at(campaign, "schedule"), LATER | {"timing": "local", "wall": "2026-11-22T18:00"})
+    assert client.get(at(campaign, "message")).context["standing"].problems == []
+    client.post(at(campaign, "plan"))
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.scheduled_for) == (Campaign.State.SCHEDULED, NOON)
+    with time_machine.travel(NOON.replace(day=24), tick=False):
+        assert Standing(campaign).passed
+
+
+@time_machine.travel(NOON, tick=False)
+def test_a_series_is_planned_and_a_copy_keeps_the_rules(client: Client, campaign: Campaign) -> None:
+    client.post(at(campaign, "schedule"), REPEAT | {"priority": "90"})
+    with time_machine.travel(NOON.replace(day=25), tick=False):
+        client.post(at(campaign, "plan"))
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.SCHEDULED
+    assert campaign.scheduled_for == datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
+    copy = drafting.duplicate(campaign, None)
+    assert (copy.priority, copy.recurrence, copy.scheduled_wall) == (90, "", None)
