@@ -128,13 +128,15 @@ def measured(findings: Findings, what: str, made: Campaign) -> DryRun:
     from campaigns import forecasting
 
     run = forecasting.start(made, None)
-    begun = time.monotonic()
+    begun, cpu = time.monotonic(), spent()
     forecasting.run_or_fail(run.pk, lambda: False)
-    seconds = time.monotonic() - begun
+    seconds, core = time.monotonic() - begun, spent() - cpu
     run.refresh_from_db()
     assert run.state == run.State.DONE, run.error
     counted = sum(run.counts.values())
-    rate = f"{counted:,} in {seconds:.1f} s, {counted / seconds:,.0f} a second"
+    rate = (
+        f"{counted:,} in {seconds:.1f} s, {core:.1f} s of a core, {counted / seconds:,.0f} a second"
+    )
     read = f", {run.sampled:,} texts read" if run.sampled else ""
     findings.say(what, rate + read, f"{AIM:.0f} s", seconds <= AIM)
     ends = ", ".join(
@@ -142,6 +144,16 @@ def measured(findings: Findings, what: str, made: Campaign) -> DryRun:
     )
     findings.print(f"  {ends}")
     return run
+
+
+def spent() -> float:
+    """Seconds of CPU of this process and of the server's that answers it."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        server = machine.processes()[cursor.fetchone()[0]].parent
+    return machine.cpu_seconds(server) + time.process_time()
 
 
 def people_of(findings: Findings, run: DryRun) -> None:

@@ -174,11 +174,11 @@ class CampaignDryRun(APIView):
 
     @extend_schema(operation_id="campaigns_dry_run", responses=DryRunSerializer)
     def get(self, request: Request, campaign_id: UUID) -> Response:
-        """The newest dry run, also while it counts. 404 before the first one."""
+        """The newest dry run, also while it counts. 409 before the first one."""
         campaign = campaign_of(request, campaign_id)
         run = campaign.dry_runs.exclude(state=DryRun.State.CANCELLED).first()
         if run is None:
-            raise Http404
+            raise Conflict(_("There is no dry run of it yet: POST asks for one."))
         current = run.digest == digests.digest(campaign)
         return Response(DryRunSerializer(shown(campaign, run, current=current)).data)
 

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET
 
@@ -86,9 +86,11 @@ def looked(run: DryRun, through: int) -> dict[str, int]:
 def export(request: SiteRequest, campaign_id: UUID) -> HttpResponseBase:
     """Everybody with an outcome, as CSV."""
     campaign = campaign_of(request.site, campaign_id)
+    if elsewhere := started(request, campaign):
+        return elsewhere
     run, code = forecasting.current(campaign), code_of(request)
     if run is None:
-        raise Http404
+        return redirect("campaigns:dry_run_people", campaign.site_id, campaign.pk)
     audit.record(
         "campaign.exported",
         site=request.site,

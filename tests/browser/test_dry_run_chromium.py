@@ -73,8 +73,7 @@ def campaign(site: Site) -> Campaign:
         scheduled_for=wall,
         holdout=10,
     )
-    run = forecasting.start(campaign, None)
-    forecasting.run(run.pk)
+    forecasting.run(forecasting.start(campaign, None).pk)
     return campaign
 
 
@@ -175,8 +174,7 @@ def test_the_pages_are_accessible_and_fit(
 
 def test_the_report_shows_plan_and_outcome(page: Page, site: Site, live_server: LiveServer) -> None:
     campaign = make_campaign(site, holdout=20, quiet="off")
-    run = forecasting.start(campaign, None)
-    forecasting.run(run.pk)
+    forecasting.run(forecasting.start(campaign, None).pk)
     make_subscription(site)
     drive(starting.start(campaign), FakeService())
     for width in (1440, 390):

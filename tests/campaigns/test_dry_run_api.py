@@ -42,7 +42,7 @@ def test_it_is_asked_for_and_watched_until_it_is_done(site: Site, call: Call) ->
     make_subscription(site, time_zone="")
     own: dict[str, Any] = {"timing": "local", "scheduled_wall": WALL, "no_zone": "skip"}
     campaign = make_campaign(site, **own)
-    assert call("get", path(campaign)).status_code == 404
+    assert call("get", path(campaign)).status_code == 409
     for _ in range(2):
         answer = call("post", path(campaign))
         assert answer.status_code == 202
