@@ -23,6 +23,8 @@ from campaigns.timing.recurrence import Recurrence
 
 # Thirty days.
 LONGEST_EXPIRY: Final = 43_200
+# Whatever is computed from a day until then is still a day.
+LAST_YEAR: Final = 2200
 MOST_EXCEPTIONS: Final = 400
 WHEN: Final = ("timing", "scheduled_wall", "scheduled_zone", "recurrence", "exceptions")
 RULES: Final = drafting.RULES
@@ -160,6 +162,8 @@ def _set_moment(campaign: Campaign, now: datetime) -> None:
         return
     campaign.scheduled_zone = campaign.scheduled_zone or campaign.site.time_zone
     try:
+        if wall.year > LAST_YEAR:
+            raise OverflowError
         at, campaign.occurrence = starting.first_moment(campaign, wall, now)
     except OverflowError:
         raise ValidationError({"scheduled_wall": _("That is not a day that can come.")}) from None

@@ -33,6 +33,7 @@ def index(request: SiteRequest) -> HttpResponse:
         else:
             messages.success(request, _("The policies are saved. They hold from now on."))
             return redirect("campaigns:policies", request.site.pk)
+    in_caps += caps.non_form_errors() if data is not None else []
     context = {
         "nav": "settings",
         "tab": "policies",

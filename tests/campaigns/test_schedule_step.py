@@ -234,6 +234,7 @@ def test_the_next_ten_are_shown_and_left_out_one_by_one(client: Client, campaign
     ("data", "field"),
     [
         (REPEAT | {"every": "0"}, "every"),
+        (REPEAT | {"wall": "9999-12-31T23:59"}, "wall"),
         (REPEAT | {"every": "x"}, "every"),
         (REPEAT | {"ends": "on"}, "until"),
         (REPEAT | {"ends": "on", "until": "2026-01-01"}, "every"),
