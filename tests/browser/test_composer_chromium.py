@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import AuditEvent, Role, Site, User
@@ -94,7 +94,7 @@ def test_previews_and_bytes_follow_as_one_types_and_the_draft_is_saved(
     page.goto(f"{live_server.url}/sites/{site.pk}/campaigns/new/")
     page.get_by_label("Title", exact=True).fill("Down at 20 %")
     page.get_by_label("Text", exact=True).fill("Until Sunday.\nIn every shop.")
-    page.get_by_label("Picture").fill("https://shop.example/down.svg")
+    page.get_by_label("Picture", exact=True).fill("https://shop.example/down.svg")
     page.get_by_label("First button", exact=True).fill("To the shop")
     page.get_by_label("The first button opens").fill("shop.example/sale")
     page.get_by_label("Name", exact=True).fill("Winter: ä & co")
@@ -131,6 +131,10 @@ BYTES = [
 ]
 
 
+def is_saved(answer: Response) -> bool:
+    return answer.request.method == "POST" and answer.url.endswith("/message/")
+
+
 def test_the_page_counts_the_bytes_as_the_server_does(
     page: Page, site: Site, live_server: LiveServer
 ) -> None:
@@ -142,7 +146,7 @@ def test_the_page_counts_the_bytes_as_the_server_does(
         for name, value in typed.items():
             page.locator(f"#id_{name}").fill(value)
         page.locator("#id_name").fill(f"Bytes {number}")
-        with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+        with page.expect_response(is_saved) as answer:
             pass
         counted = int(page.locator("[data-payload]").get_attribute("data-bytes") or 0)
         assert counted == answer.value.json()["size"], typed
@@ -375,7 +379,7 @@ def test_what_is_going_out_saves_nothing_by_itself(
     campaign = make_campaign(site)
     planning.plan(starting.start(campaign).pk)
     sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.method))
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
     page.clock.install()
     page.goto(address(live_server, campaign, "revise"))
     page.get_by_label("Title", exact=True).fill("Down at 30")
@@ -387,7 +391,9 @@ def test_what_is_going_out_saves_nothing_by_itself(
     expect(page.locator("[data-payload-size]")).to_contain_text("of 2,600 bytes")
     # Longer than a draft waits before it saves itself, and again where that failed.
     page.clock.fast_forward(10_000)
-    assert "POST" not in sent
+    # Previews and addresses are looked at; nothing is saved.
+    posted = [line for line in sent if line.startswith("POST")]
+    assert [line for line in posted if not line.endswith(("/look/", "/preview/"))] == []
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         check(page, width, f"revise at {width}")

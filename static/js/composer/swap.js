@@ -6,8 +6,8 @@ const focusOn = (button, id) => {
   const target =
     document.querySelector("#editor [data-focus]") ??
     document.querySelector(AFTER[button.value] ?? "none") ??
+    (["see", "lacks", "find"].includes(button.name) ? document.querySelector("#seen summary") : null) ??
     (button.name === "language" || button.value === "add-language" || button.closest("[data-findings]") ? document.getElementById("id_title") : null) ??
-    (button.name === "see" || button.name === "lacks" || button.name === "find" ? document.querySelector("#seen summary") : null) ??
     document.getElementById(id) ??
     document.getElementById("id_title");
   target?.focus();
