@@ -7,12 +7,12 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
 from PIL import Image
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Site
 from campaigns import drafting, imaging, pictures
@@ -55,7 +55,7 @@ def test_the_composers_script_is_told_the_address(site: Site, bob: Client) -> No
     picture = Picture.objects.get()
     assert answer.status_code == 201
     told = answer.json()
-    assert told["url"] == f"{settings.PUBLIC_URL}/pictures/{picture.pk}/icon.png"
+    assert told["url"] == f"{configured.PUBLIC_URL}/pictures/{picture.pk}/icon.png"
     assert (told["name"], told["width"], told["height"]) == ("gloves.png", 192, 192)
 
 
@@ -103,9 +103,9 @@ def test_a_file_of_more_than_10_mb_is_refused_unread(site: Site, bob: Client) ->
 
 
 def test_a_file_that_was_not_even_kept_is_called_too_large(
-    site: Site, bob: Client, settings: pytest.FixtureRequest
+    site: Site, bob: Client, settings: Settings
 ) -> None:
-    settings.LIST_UPLOAD_BYTES = 1_000  # type: ignore[attr-defined]
+    settings.LIST_UPLOAD_BYTES = 1_000
     large = SimpleUploadedFile("a.png", b"\x89PNG" + b"a" * (imaging.MOST_BYTES + 70_000))
     answer = bob.post(page(site), {"file": large, "kind": "image"}, headers=QUIETLY)
     assert "larger than 10 MB" in answer.json()["errors"][0]
@@ -183,7 +183,7 @@ def test_a_picture_costs_one_query(
 
 @pytest.mark.parametrize("platform", ["windows", "android", "mac", ""])
 def test_windows_gets_the_size_that_it_lays_out(platform: str) -> None:
-    ours = f"{settings.PUBLIC_URL}/pictures/{uuid.uuid4()}/"
+    ours = f"{configured.PUBLIC_URL}/pictures/{uuid.uuid4()}/"
     shown = "hero.jpg" if platform == "windows" else "wide.jpg"
     assert pictures.for_platform(f"{ours}wide.jpg", platform) == ours + shown
 
@@ -323,3 +323,22 @@ def test_a_viewer_looks_and_changes_nothing(site: Site, as_role: Callable[[Role]
     assert vera.post(page(site), {"file": upload(), "kind": "image"}).status_code == 403
     assert vera.post(page(site, f"{picture.pk}/delete/")).status_code == 403
     assert Picture.objects.count() == 1
+
+
+def test_the_same_file_twice_at_once_is_kept_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the two sees the other's before it writes its own."""
+    first = stored(site)
+    monkeypatch.setattr(pictures, "_known", lambda *_given: None)
+    assert stored(site) == first
+
+
+def test_what_makes_a_message_too_large_is_said(
+    site: Site, bob: Client, settings: Settings
+) -> None:
+    picture, campaign = stored(site), make_campaign(site)
+    settings.PAYLOAD_LIMIT = 100
+    use = f"/sites/{site.pk}/campaigns/{campaign.pk}/pictures/{picture.pk}/"
+    assert b"bytes" in bob.post(use, follow=True).content
+    assert drafting.message_of(campaign).image == ""
