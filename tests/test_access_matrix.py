@@ -24,7 +24,8 @@ from pytest_django import Settings
 from accounts import api_keys, members
 from accounts.models import ApiKey, Invitation, Membership, Role, Site, User
 from audiences import lists, saving
-from campaigns.models import Approval, Run, SavedMessage
+from campaigns import digests
+from campaigns.models import Approval, DryRun, Run, SavedMessage
 from tests.access_table import ROUTES, Api, Gate, Page, Rule
 from tests.factories import (
     make_campaign,
@@ -113,6 +114,13 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     )
     everyone = saving.create(site, "All of them", {"version": 2, "all": []}, by=None)
     saved = SavedMessage.objects.create(site=site, name="Saved", content={"title": "Again"})
+    DryRun.objects.create(
+        campaign=campaign,
+        digest=digests.digest(campaign),
+        state=DryRun.State.DONE,
+        rule={"version": 2, "all": []},
+        starts_at=timezone.now(),
+    )
     arguments = {
         "site_id": site.pk,
         "member_id": Membership.objects.get(user=target).pk,
