@@ -22,4 +22,8 @@ class PrivatePagesMiddleware:
         response = self.get_response(request)
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
+        elif "public" in response["Cache-Control"] and not getattr(response, "cookies", None):
+            # The same for everybody: what looked at the session on the way changed nothing.
+            others = [name for name in response.get("Vary", "").split(", ") if name != "Cookie"]
+            response["Vary"] = ", ".join(others)
         return response

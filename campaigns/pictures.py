@@ -45,17 +45,6 @@ class Facts(NamedTuple):
     bytes: int
 
 
-def for_platform(url: str, platform: str) -> str:
-    """The address of the same picture as a platform ("windows", ...) shows it best.
-
-    Only of pictures that were uploaded here; any other address comes back as it is.
-    """
-    ours = url.startswith(settings.PUBLIC_URL + PREFIX)
-    if platform == "windows" and ours and url.endswith("/wide.jpg"):
-        return url.removesuffix("wide.jpg") + "hero.jpg"
-    return url
-
-
 def store(
     site: Site, file: IO[bytes], *, kind: str, name: str = "", by: User | None = None
 ) -> Picture:

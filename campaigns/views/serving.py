@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from campaigns import pictures
@@ -23,8 +24,14 @@ HEADERS = {
 @login_not_required
 @require_safe
 def picture(request: HttpRequest, picture_id: UUID, file: str) -> HttpResponse:
-    """One size of a picture; 404 for what there is not."""
+    """One size of a picture; 404 for what there is not.
+
+    Windows lays a picture out smaller than others do, and asks for it itself: so everybody's
+    message can name the same address.
+    """
     name, _dot, ending = file.partition(".")
+    if name == "wide" and "Windows" in request.headers.get("User-Agent", ""):
+        name = "hero"
     found = Rendition.objects.filter(picture=picture_id, name=name).first()
     if found is None or pictures.ENDINGS.get(found.content_type) != ending:
         raise Http404
@@ -35,4 +42,5 @@ def picture(request: HttpRequest, picture_id: UUID, file: str) -> HttpResponse:
         answer = HttpResponse(bytes(found.data), content_type=found.content_type)
     for header, value in {**HEADERS, "ETag": etag}.items():
         answer.headers[header] = value
+    patch_vary_headers(answer, ["User-Agent"])
     return answer

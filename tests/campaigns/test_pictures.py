@@ -181,18 +181,19 @@ def test_a_picture_costs_one_query(
 # Platforms
 
 
-@pytest.mark.parametrize("platform", ["windows", "android", "mac", ""])
-def test_windows_gets_the_size_that_it_lays_out(platform: str) -> None:
-    ours = f"{configured.PUBLIC_URL}/pictures/{uuid.uuid4()}/"
-    shown = "hero.jpg" if platform == "windows" else "wide.jpg"
-    assert pictures.for_platform(f"{ours}wide.jpg", platform) == ours + shown
+def test_windows_gets_the_size_that_it_lays_out(site: Site) -> None:
+    address = f"/pictures/{stored(site).pk}/wide.jpg"
+    windows = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140"}
+    small, large = Client().get(address, headers=windows), Client().get(address)
+    assert Image.open(BytesIO(small.content)).size == (728, 360)
+    assert small.headers["ETag"] != large.headers["ETag"]
+    assert small.headers["Vary"] == large.headers["Vary"] == "User-Agent"
 
 
 @pytest.mark.parametrize(
     "url", ["", "https://shop.example/wide.jpg", "https://shop.example/pictures/1/wide.jpg"]
 )
-def test_other_pictures_stay_as_they_are(url: str) -> None:
-    assert pictures.for_platform(url, "windows") == url
+def test_other_pictures_are_not_ours(url: str) -> None:
     assert pictures.ours(url) is None
 
 
