@@ -34,18 +34,24 @@ SELECT pg_advisory_xact_lock(%s, key) FROM (
 ) AS keys
 """
 
-# What these people got of some runs, and what of others waits for them. On all of their devices,
-# also those that have left since.
-PLACES = """
-SELECT device.subscriber_id, d.run_id, min(CASE WHEN d.state = 0 THEN d.not_before
-    ELSE d.sent_at END), d.state = 0
+# When a row took its place: at its last attempt. The ledger keeps the moment of the first one; of a
+# later one it knows when it was answered, and until then that is still to come.
+TAKEN_AT = """CASE WHEN d.attempts < 2 AND d.resends = 0 THEN d.sent_at
+    WHEN d.state IN (2, 8) THEN coalesce(d.settled_at, d.sent_at) ELSE 'infinity' END"""
+# What takes a place: on its way, accepted, unknown, and what is unknown and is to be sent again.
+TAKES = "(d.state IN (1, 2, 8) OR d.state = 0 AND d.resends > 0)"
+# What these people got of some runs, on the last of their devices, and what of others waits for
+# them. On all of their devices, also those that have left since.
+PLACES = f"""
+SELECT device.subscriber_id, d.run_id, CASE WHEN {TAKES} THEN least(max({TAKEN_AT}), %(now)s)
+    ELSE min(d.not_before) END, NOT {TAKES}
 FROM subscribers_subscription AS device
 JOIN campaigns_delivery AS d ON d.subscription_id = device.id
 WHERE device.site_id = %(site)s AND device.subscriber_id = ANY(%(people)s)
     AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s)
-    AND (d.state IN (1, 2, 8) OR (d.state = 0 AND d.run_id = ANY(%(ahead)s)))
-GROUP BY 1, 2, 4
-"""
+    AND ({TAKES} OR (d.state = 0 AND d.run_id = ANY(%(ahead)s)))
+GROUP BY 1, 2, {TAKES}
+"""  # noqa: S608 - no words of people in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,9 @@ class Books:
         return [
             pk
             for pk, run in self.runs.items()
-            if run.state in (*Run.SENDING, Run.State.PAUSED) and self.before_us(run.campaign)
+            if run.state in (*Run.SENDING, Run.State.PAUSED)
+            and self.before_us(run.campaign)
+            and policies.capped(run.campaign)
         ]
 
     def _rows(self, people: Collection[UUID]) -> Iterable[tuple[UUID, int, datetime, bool]]:
@@ -199,6 +207,7 @@ class Books:
                     "months": list({run.month for run in self.runs.values()}),
                     "runs": list(self.runs),
                     "ahead": self.ahead(),
+                    "now": self.now,
                 },
             )
             rows: list[tuple[UUID, int, datetime, bool]] = cursor.fetchall()
@@ -234,13 +243,13 @@ class Books:
         return devices.filter(compiling.compile(rule, Scope(campaign.site, self.now, only)))
 
 
-ONCE = """
+ONCE = f"""
 SELECT DISTINCT device.subscriber_id
 FROM subscribers_subscription AS device
 JOIN campaigns_delivery AS d ON d.subscription_id = device.id
 WHERE device.site_id = %(site)s AND device.subscriber_id = ANY(%(people)s)
-    AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s) AND d.state IN (1, 2, 8)
-"""
+    AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s) AND {TAKES}
+"""  # noqa: S608 - no words of people in it
 
 
 def runs_of_key(campaign: Campaign) -> QuerySet[Run]:

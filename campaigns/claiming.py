@@ -25,6 +25,8 @@ from subscribers.transports.messages import Message as PushMessage
 
 # What a stranger sends as a host may be longer than any real one.
 MAX_ORIGIN = 255
+# So many rows are looked at for a throttle's few slots.
+LOOKED_AT = 50
 # The batch counter that a state of the ledger is summed up in.
 COUNTERS: dict[int, str] = {
     Delivery.State.ACCEPTED: "accepted",
@@ -120,10 +122,12 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         end(lease, batch)
         return None
     # Without a variant: whoever waits for the winner.
-    awaits = run.decide_at is not None and run.winner is None
+    awaits, waited = run.awaits_winner, run.waited
     renderer = Renderer(run.message, run.campaign.site)
     judge = Judge(run, renderer, now)
-    judged = None if judge.idle else judge.judge(lease, most, awaits=awaits)
+    # Those who are left out take no slot: of more than get one, as far as these are few.
+    looked_at = max(most, min(limit, LOOKED_AT))
+    judged = None if judge.idle else judge.judge(lease, looked_at, awaits=awaits)
     rows = ledger.claim(
         lease,
         now=now,
@@ -135,6 +139,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         only=judged.only if judged else None,
         winner=run.winner,
         awaits=awaits,
+        waited=waited,
     )
     if not rows:
         return None

@@ -28,30 +28,30 @@ STEP = timedelta(microseconds=1)
 # Of each person who would be sent to: which runs they had, each in which stretch of time (a bit for
 # each pair), and whether one with the same send-once key was among them. Most devices of these
 # people lie in the range, where the ledger is read in its order; the others are looked up.
-PLACES = """
+PLACES = f"""
 , who AS MATERIALIZED (SELECT DISTINCT subscriber_id FROM planned WHERE state = 0), sent AS (
-    SELECT device.subscriber_id, d.run_id, d.sent_at
+    SELECT device.subscriber_id, d.run_id, {capping.TAKEN_AT} AS at
     FROM subscribers_subscription AS device
     JOIN campaigns_delivery AS d ON d.subscription_id = device.id
     WHERE device.site_id = %s AND device.id > %s AND device.id <= %s
         AND d.subscription_id > %s AND d.subscription_id <= %s
-        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND d.state IN (1, 2, 8)
+        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND {capping.TAKES}
     UNION ALL
-    SELECT device.subscriber_id, d.run_id, d.sent_at
+    SELECT device.subscriber_id, d.run_id, {capping.TAKEN_AT}
     FROM who JOIN subscribers_subscription AS device USING (subscriber_id)
     JOIN campaigns_delivery AS d ON d.subscription_id = device.id
     WHERE device.site_id = %s AND NOT (device.id > %s AND device.id <= %s)
-        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND d.state IN (1, 2, 8)
+        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND {capping.TAKES}
 ), places AS (
     SELECT sent.subscriber_id, bool_or(run.once) AS had,
         bit_or(set_bit(%s::varbit,
-            ((run.number - 1) * %s + width_bucket(sent.sent_at, %s::timestamptz[]))::int, 1)
+            ((run.number - 1) * %s + width_bucket(sent.at, %s::timestamptz[]))::int, 1)
         ) FILTER (WHERE run.counts) AS taken
     FROM sent JOIN unnest(%s::bigint[], %s::bool[], %s::bool[])
         WITH ORDINALITY AS run (id, counts, once, number) ON run.id = sent.run_id
     GROUP BY sent.subscriber_id
 )
-"""
+"""  # noqa: S608 - no words of people in it
 COUNT = """
 SELECT time_zone, variant, state, reason, at, {held} AS held, {had} AS had, {taken} AS taken,
     {coming} AS coming, count(*)

@@ -60,7 +60,8 @@ class Judge:
 
     def judge(self, lease: Lease, limit: int, *, awaits: bool) -> Judged:
         """Look at the next rows of a held lease, at most `limit`."""
-        rows = ledger.due(lease, now=self.now, limit=limit, awaits=awaits)
+        waited = self.run.waited
+        rows = ledger.due(lease, now=self.now, limit=limit, awaits=awaits, waited=waited)
         judged = Judged([row.subscription_id for row in rows])
         for check in (self._by_clock, self._by_person, self._by_words, self._by_chance):
             left = [row for row in rows if row.subscription_id not in judged.verdicts]

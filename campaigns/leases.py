@@ -144,7 +144,7 @@ def release(
 
 def _next_due(lease: Lease, now: datetime) -> datetime | None:
     """When something of it is due: by its rows, at the latest when the run's time is over."""
-    run = Run.objects.only("decide_at", "winner", "expires_at").get(pk=lease.run_id)
-    awaits = run.decide_at is not None and run.winner is None
-    due_at = ledger.next_due(lease, now + WINNER_WAIT if awaits else None)
+    run = Run.objects.select_related("campaign").get(pk=lease.run_id)
+    looks_at = now + WINNER_WAIT if run.awaits_winner else None
+    due_at = ledger.next_due(lease, looks_at, run.waited)
     return min(due_at, run.expires_at) if due_at and run.expires_at else due_at

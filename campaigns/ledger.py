@@ -27,7 +27,8 @@ CLAIM = """
 WITH due AS (
     SELECT month, run_id, subscription_id FROM campaigns_delivery
     WHERE month = %(month)s AND run_id = %(run)s AND subscription_id BETWEEN %(first)s AND %(last)s
-      AND state = 0 AND (not_before IS NULL OR not_before <= %(now)s)
+      AND state = 0 AND (not_before IS NULL OR not_before <= %(now)s
+          OR (variant IS NULL AND not_before = %(waited)s))
       AND NOT (%(awaits)s AND variant IS NULL)
       AND (%(only)s::bigint[] IS NULL OR subscription_id = ANY(%(only)s))
     ORDER BY subscription_id LIMIT %(limit)s FOR UPDATE
@@ -182,18 +183,21 @@ SELECT d.subscription_id, device.subscriber_id, device.time_zone, d.variant
 FROM campaigns_delivery AS d
 JOIN subscribers_subscription AS device ON device.id = d.subscription_id
 WHERE d.month = %s AND d.run_id = %s AND d.subscription_id BETWEEN %s AND %s
-    AND d.state = 0 AND (d.not_before IS NULL OR d.not_before <= %s)
+    AND d.state = 0 AND (d.not_before IS NULL OR d.not_before <= %s
+        OR (d.variant IS NULL AND d.not_before = %s))
     AND NOT (%s AND d.variant IS NULL)
 ORDER BY d.subscription_id LIMIT %s
 """
 
 
-def due(lease: Lease, *, now: datetime, limit: int, awaits: bool) -> list[Due]:
+def due(
+    lease: Lease, *, now: datetime, limit: int, awaits: bool, waited: datetime | None = None
+) -> list[Due]:
     """The first rows of a lease's range that may be claimed. Nobody else changes them meanwhile,
-    while the lease is held."""
+    while the lease is held. `waited`: see claim."""
     with connection.cursor() as cursor:
         bounds = (lease.month, lease.run_id, lease.first, lease.last)
-        cursor.execute(DUE, (*bounds, now, awaits, limit))
+        cursor.execute(DUE, (*bounds, now, waited, awaits, limit))
         return [Due._make(row) for row in cursor.fetchall()]
 
 
@@ -209,13 +213,15 @@ def claim(
     only: Sequence[int] | None = None,
     winner: int | None = None,
     awaits: bool = False,
+    waited: datetime | None = None,
 ) -> list[Claimed]:
     """Claim the next window: of at most `limit` rows, at most `most` to send. Call it while the
     lease is held.
 
     `shut`: push services that have to wait, by origin. `verdicts`: rows that are not to be sent,
     by subscription; `only`: rows that were judged, no others are touched. `awaits`: rows without a
-    variant wait for the winner; `winner`: what those get.
+    variant wait for the winner; `winner`: what those get. `waited`: those who wait until just then
+    wait no more, as the winner was chosen earlier.
     """
     judged = verdicts or {}
     with connection.cursor() as cursor:
@@ -240,6 +246,7 @@ def claim(
                 "only": None if only is None else list(only),
                 "winner": winner,
                 "awaits": awaits,
+                "waited": waited,
             },
         )
         return [Claimed._make(row) for row in cursor.fetchall()]
@@ -301,12 +308,17 @@ def expire_planned(lease: Lease) -> int:
     )
 
 
-def next_due(lease: Lease, awaits_until: datetime | None = None) -> datetime | None:
+def next_due(
+    lease: Lease, awaits_until: datetime | None = None, waited: datetime | None = None
+) -> datetime | None:
     """When the next planned row of the range may be sent; None if there is none.
 
     `awaits_until`: rows without a variant are looked at again then, as the winner is not chosen.
+    `waited`: as of claim.
     """
-    at = Coalesce("not_before", Now())
+    at: Case | Coalesce = Coalesce("not_before", Now())
+    if waited is not None:
+        at = Case(When(variant=None, not_before=waited, then=Now()), default=at)
     if awaits_until is not None:
         waits = When(variant=None, then=Greatest(at, Value(awaits_until)))
         due = rows(lease, Delivery.State.PLANNED).aggregate(due=Min(Case(waits, default=at)))

@@ -83,6 +83,20 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"Run {self.pk}"
 
+    @property
+    def awaits_winner(self) -> bool:
+        """Whether those without a variant wait for the one that wins."""
+        return self.decide_at is not None and self.winner is None
+
+    @property
+    def waited(self) -> datetime | None:
+        """Until when they were planned to wait, where they need not any more; load `campaign`.
+
+        By people's own time that moment may be their own hour too, so it is kept.
+        """
+        everywhere = self.campaign.timing == Campaign.Timing.ZONE
+        return self.decide_at if everywhere and self.winner is not None else None
+
 
 class Batch(models.Model):
     """The unit of a job: a keyset range of a run's deliveries, with a lease and its counters."""
