@@ -134,8 +134,17 @@ def _audience(campaign: Campaign) -> Any:
         return rule
 
 
+def _planned_as(campaign: Campaign) -> Campaign:
+    """Whose schedule it is: of an occurrence its series', until it was given another time."""
+    parent = campaign.parent if campaign.parent_id else None
+    if parent is None or campaign.scheduled_wall != campaign.occurrence:
+        return campaign
+    same = set(FIELDS["schedule"]) - {"scheduled_wall", "recurrence", "exceptions"}
+    return parent if _of(campaign, same) == _of(parent, same) else campaign
+
+
 def _schedule(campaign: Campaign, *, at_once: bool) -> dict[str, Any]:
-    series = (campaign.parent if campaign.parent_id else None) or campaign
+    series = _planned_as(campaign)
     found = _of(series, FIELDS["schedule"])
     if at_once or series.scheduled_wall is None:
         for name in WITH_A_TIME:

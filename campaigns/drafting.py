@@ -22,7 +22,7 @@ from accounts import audit, rates
 from accounts.models import Site, User
 from audiences import rules, saving
 from audiences.models import Audience
-from campaigns import authors, cells, content, payload, scheduling
+from campaigns import approvals, authors, cells, content, payload, scheduling
 from campaigns.models import Campaign, Delivery, Message, Run
 from campaigns.refusals import Refused
 
@@ -157,7 +157,8 @@ def revise(
     Versions are immutable, so this makes the next one and points the run at it: a claim reads it
     together with its window, so it takes effect within one window, and each delivery keeps the
     number of the version that was sent. `seen` is the version that the person looked at: Refused
-    if there is a newer one, and once the campaign has ended. ValidationError as `edit_message`.
+    if there is a newer one, where a second person has to approve it, and once the campaign has
+    ended. ValidationError as `edit_message`.
     """
     run = _open_run(campaign)
     latest = campaign.messages.latest()
@@ -178,6 +179,13 @@ def revise(
     _must_be_complete(latest, _("It is going out."))
     message = _next_version(latest, by)
     Run.objects.filter(pk=run.pk).update(message=message)
+    if not approvals.standing(campaign).free:
+        raise Refused(
+            _(
+                "A second person has to approve what this site sends, and nobody can while it goes "
+                "out. Cancel it, and change and send a duplicate."
+            )
+        )
     authors.note(campaign, by)
     _touch(campaign)
     audit.record(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Site, User
-from campaigns import moments, scheduling, series, starting
+from campaigns import approvals, moments, scheduling, series, starting
 from campaigns.models import Campaign
 from campaigns.refusals import Refused
 
@@ -90,9 +90,12 @@ def move(
 
 @transaction.atomic
 def skip(site: Site, campaign_id: UUID, occurrence: datetime, *, by: User | None = None) -> None:
-    """Leave one occurrence out of a series. Http404; Refused if it is none of its to come."""
+    """Leave one occurrence out of a series. Http404; Refused if it is none of its to come,
+    and where that voids the approval of the series."""
     campaign = _locked(site, campaign_id)
     _leave_out(campaign, occurrence)
+    # Else it is found out when the next one should go out.
+    approvals.require(campaign)
     _note(campaign, occurrence, by)
 
 

@@ -73,6 +73,7 @@ def test_an_occurrence_goes_out_on_its_series_answer(
         parent=planned,
         occurrence=datetime(2099, 6, 2, 18, 0, tzinfo=UTC),
         scheduled_wall=datetime(2099, 6, 2, 18, 0, tzinfo=UTC),
+        scheduled_zone="Europe/Oslo",
         name="Winter layers, 2 June",
     )
     assert state(one) == State.APPROVED
