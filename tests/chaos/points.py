@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from campaigns.models import Batch, Delivery, Run
+from campaigns.models import Batch, Delivery, Policy, Run
 from campaigns.sending import Sender
 from subscribers.models import Subscription
 from subscribers.transports.messages import DeliveryRequest, Outcome
@@ -211,6 +211,8 @@ def let_time_pass(run: Run) -> None:
     waiting = Delivery.objects.filter(run_id=run.pk, state=Delivery.State.PLANNED)
     waiting.exclude(not_before=None).update(not_before=now)
     Batch.objects.filter(run=run, due_at__gt=now).update(due_at=now)
+    # Whoever was held may be disturbed again.
+    Policy.objects.filter(site=run.campaign.site_id).update(quiet_start=None, quiet_end=None)
     connection.execute_wrappers[:] = wrappers
 
 

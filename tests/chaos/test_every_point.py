@@ -5,17 +5,20 @@ its silence about ours worth something.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import F
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Site
-from campaigns import ledger, starting
-from campaigns.models import Delivery, Run, Trial
+from campaigns import ledger, partitions, starting
+from campaigns.models import Campaign, Cap, Delivery, Policy, Run, Trial, month_of
 from subscribers.models import Subscription
 from tests.campaigns.engine import check_books
 from tests.chaos import checker, designs
@@ -31,6 +34,7 @@ pytestmark = [
 DEVICES = ("a", "gone", "lost", "b", "busy", "left", "c")
 FAR_TOO_MANY = 2_000
 State = Delivery.State
+VARIANT = {"weight": 50, "title": "B", "body": "", "url": "https://shop.example/b"}
 
 
 @pytest.fixture
@@ -108,6 +112,66 @@ def test_whenever_a_commit_fails(site: Site, tmp_path: Path, first: int) -> None
 def test_whenever_the_sender_of_a_throttled_run_is_killed(site: Site, tmp_path: Path) -> None:
     mill = Mill(site, designs.engine, tmp_path / "log", throttle=60_000)
     assert list(mill.everywhere(Point, stride=5)) == []
+
+
+class ManyRules(Mill):
+    """One person is capped, one lacks what the text names, some are kept back, and some are held
+    until their quiet hours end."""
+
+    def __init__(self, *given: Any, **campaign: Any) -> None:
+        super().__init__(*given, **campaign)
+        self.reasons: set[str] = set()
+
+    def run(self, point: Point) -> tuple[Run, Life]:
+        Delivery.objects.all().delete()
+        here, hours = timezone.localtime(timezone=ZoneInfo("Europe/Oslo")), timedelta(hours=3)
+        quiet = {"quiet_start": (here - hours).time(), "quiet_end": (here + hours).time()}
+        Policy.objects.update_or_create(site=self.site, defaults=quiet)
+        self.make_capped()
+        run, life = super().run(point)
+        self.reasons |= set(run.deliveries.values_list("reason", flat=True))
+        return run, life
+
+    def make_capped(self) -> None:
+        """The person of the device `a` has had their message of this week."""
+        campaign = make_campaign(self.site, name="Before", state=Campaign.State.FINISHED)
+        now = timezone.now()
+        before = Run.objects.create(
+            campaign=campaign,
+            message=campaign.messages.get(),
+            state=Run.State.FINISHED,
+            month=month_of(now),
+            last_subscription=0,
+            finished_at=now,
+        )
+        partitions.ensure(before.month)
+        device = Subscription.objects.get(endpoint__endswith="/a")
+        Delivery.objects.create(
+            month=before.month, run=before, subscription=device, state=State.ACCEPTED, sent_at=now
+        )
+
+
+def test_whenever_the_sender_of_a_run_with_many_rules_is_killed(site: Site, tmp_path: Path) -> None:
+    Cap.objects.create(site=site, most=1, days=7)
+    for device in Subscription.objects.select_related("subscriber"):
+        name = device.endpoint.rsplit("/", 1)[-1]
+        if name != "c":
+            device.subscriber.attributes = {"first_name": name.title()}
+            device.subscriber.save()
+    # In Oslo it is quiet, here and in Tokyo it is not.
+    Subscription.objects.exclude(endpoint__contains="/b").update(time_zone="Asia/Tokyo")
+    personal = "{% unless subscriber.first_name %}{% abort 'no name' %}{% endunless %}Hello"
+    mill = ManyRules(
+        site,
+        designs.engine,
+        tmp_path / "log",
+        message={"title": personal, "weight": 50, "variants": [VARIANT]},
+        holdout=50,
+    )
+    assert list(mill.everywhere(Point, stride=4)) == []
+    assert mill.steps > 5, "these were not all steps"
+    check_books(Run.objects.latest("pk"))
+    assert {"capped", "aborted:no name", "holdout", "no_consent"} <= mill.reasons
 
 
 WRONG = [
