@@ -80,9 +80,10 @@ def plan(run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
 @transaction.atomic
 def plan_chunk(run_id: int) -> bool:
     """Plan the next chunk; False when the run is not being planned (any more)."""
+    # Without its message: that may change while the lock is waited for, and then no row fits.
     run = (
         Run.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("campaign__site", "message", "started_by")
+        .select_related("campaign__site", "started_by")
         .filter(pk=run_id, state=Run.State.PLANNING)
         .first()
     )
