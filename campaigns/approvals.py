@@ -64,13 +64,12 @@ class Standing:
         return self.state in {State.NOT_NEEDED, State.APPROVED}
 
 
-def standing(campaign: Campaign, *, count: Count | None = None, at_once: bool = False) -> Standing:
+def standing(campaign: Campaign, *, count: Count | None = None) -> Standing:
     """What the site asks of a campaign, and what was said to it.
 
     `count`: its reach, where somebody has it already; else it is counted, if that matters.
-    `at_once`: as if it were sent now, whatever time was noted for it.
     """
-    now = digest(campaign, at_once=at_once)
+    now = digest(campaign)
     latest = _asked(campaign).first()
     about_this = latest is not None and latest.digest == now
     if about_this and latest and latest.verdict == Verdict.APPROVED:
@@ -81,7 +80,7 @@ def standing(campaign: Campaign, *, count: Count | None = None, at_once: bool = 
     if latest is None:
         return Standing(State.NEEDED, now, why)
     if not about_this:
-        since = tuple(changed(latest.parts, parts(campaign, at_once=at_once)))
+        since = tuple(changed(latest.parts, parts(campaign)))
         return Standing(State.NEEDED, now, why, latest, void=True, changed=since)
     state = State.DECLINED if latest.verdict == Verdict.DECLINED else State.ASKED
     return Standing(state, now, why, latest)
@@ -122,14 +121,14 @@ def _why(campaign: Campaign, count: Count) -> str:
     return _("More than %(most)s devices need a second person.") % most
 
 
-def require(campaign: Campaign, *, at_once: bool = False) -> None:
+def require(campaign: Campaign) -> None:
     """Refused unless nobody has to say yes, or somebody said it to the campaign as it is now.
 
     Call it within the transaction that starts or schedules, after the campaign's row was changed
-    (which locks it): an edit comes wholly before, and voids, or is refused. `at_once`: somebody
-    sends it now, whatever time was noted for it; a yes to that time is no yes to now.
+    (which locks it): an edit comes wholly before, and voids, or is refused. A yes to a time
+    is no yes to now: what is sent now has forgotten its time by then.
     """
-    found = standing(campaign, at_once=at_once)
+    found = standing(campaign)
     if found.free:
         return
     if found.state == State.ASKED:

@@ -68,12 +68,10 @@ WORDS: dict[str, Promise] = {
 }
 
 
-def digest(campaign: Campaign, *, at_once: bool = False) -> str:
-    """Hex SHA-256. `at_once`: as if it were sent now, whatever time was noted for it.
-
-    An occurrence of a series has the digest of its series, as long as it says the same.
-    """
-    return _hash([VERSION, parts(campaign, at_once=at_once)])
+def digest(campaign: Campaign) -> str:
+    """Hex SHA-256. An occurrence of a series has that of its series, as long as it says the
+    same."""
+    return _hash([VERSION, parts(campaign)])
 
 
 def stamp(campaign: Campaign) -> str:
@@ -94,12 +92,12 @@ def since(seen: str, campaign: Campaign) -> list[str] | None:
     return [str(words) for words, before, after in pairs if before != after]
 
 
-def parts(campaign: Campaign, *, at_once: bool = False) -> dict[str, str]:
+def parts(campaign: Campaign) -> dict[str, str]:
     """The digests of the message, the audience and so on: by these one can say what was changed."""
     return {
         "content": of_message(campaign.messages.latest()),
         "audience": _hash(_audience(campaign)),
-        "schedule": _hash(_schedule(campaign, at_once=at_once)),
+        "schedule": _hash(_schedule(campaign)),
         "policies": _hash(_policies(campaign)),
         "experiment": _hash(_of(campaign, FIELDS["experiment"])),
     }
@@ -143,10 +141,10 @@ def _planned_as(campaign: Campaign) -> Campaign:
     return parent if _of(campaign, same) == _of(parent, same) else campaign
 
 
-def _schedule(campaign: Campaign, *, at_once: bool) -> dict[str, Any]:
+def _schedule(campaign: Campaign) -> dict[str, Any]:
     series = _planned_as(campaign)
     found = _of(series, FIELDS["schedule"])
-    if at_once or series.scheduled_wall is None:
+    if series.scheduled_wall is None:
         for name in WITH_A_TIME:
             del found[name]
         return found

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import AuditEvent, Membership, Role, Site, User
 from audiences import counting
 from audiences.counting import Reach
-from campaigns import approvals, drafting
+from campaigns import approvals, drafting, starting
 from campaigns.approvals import State, Verdict
 from campaigns.models import Approval, Campaign, Policy
 from campaigns.refusals import Refused
@@ -170,7 +170,7 @@ def test_a_yes_to_a_time_is_no_yes_to_now(planned: Campaign, marit: User, jonas:
     approvals.decide(asked(planned, marit), jonas, Verdict.APPROVED)
     approvals.require(fresh(planned))
     with pytest.raises(Refused, match="void"):
-        approvals.require(fresh(planned), at_once=True)
+        starting.send_soon(fresh(planned), by=marit)
 
 
 def test_what_was_edited_since_is_not_approved(
