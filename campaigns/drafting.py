@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -180,12 +181,7 @@ def revise(
     message = _next_version(latest, by)
     Run.objects.filter(pk=run.pk).update(message=message)
     if not approvals.standing(campaign).free:
-        raise Refused(
-            _(
-                "A second person has to approve what this site sends, and nobody can while it goes "
-                "out. Cancel it, and change and send a duplicate."
-            )
-        )
+        raise Refused(_("A second person has to approve that. Cancel it and send a duplicate."))
     authors.note(campaign, by)
     _touch(campaign)
     audit.record(
@@ -331,12 +327,14 @@ def duplicate(campaign: Campaign, by: User | None) -> Campaign:
 
 @transaction.atomic
 def delete(campaign: Campaign, *, by: User | None = None, by_name: str = "") -> None:
-    """Remove a draft with its tests. Refused for what is no draft, or while a test is going out."""
+    """Remove a draft with its tests. Refused for others, and while a test or one of it goes out."""
     if editable(campaign).state != Campaign.State.DRAFT:
         raise Refused(_("Only a draft can be deleted. Take it back to draft first."))
     runs = Run.objects.filter(campaign=campaign)
-    if runs.filter(state__in=(Run.State.PLANNING, Run.State.RUNNING)).exists():
-        raise Refused(_("A test of it is still going out. Try again in a moment."))
+    # Whom an occurrence keeps back follows from its series.
+    going = Run.objects.filter(Q(campaign__parent=campaign) | Q(campaign=campaign))
+    if going.filter(state__in=(*Run.SENDING, Run.State.PAUSED)).exists():
+        raise Refused(_("A test or one of it is still going out. Try again when that has ended."))
     Delivery.objects.filter(run__in=runs).delete()
     runs.delete()
     audit.record(

@@ -231,6 +231,22 @@ def test_what_was_approved_says_nothing_else_while_it_goes_out(strict: Site) -> 
 
 
 @pytest.mark.django_db
+def test_a_series_stays_while_one_of_it_goes_out(noon: time_machine.Traveller) -> None:
+    """Who is kept back, and gets which variant, follows from the series."""
+    site = make_site()
+    make_subscription(site)
+    parent = planned(site, "2026-11-26 12:00", recurrence="FREQ=DAILY", holdout=50)
+    noon.move_to(parent.scheduled_for or NOON)
+    starting.start_due(timezone.now())
+    parent.refresh_from_db()
+    starting.unschedule(parent)
+    with pytest.raises(Refused, match="still going out"):
+        drafting.delete(parent)
+    drive(Run.objects.get(), FakeService())
+    drafting.delete(parent)
+
+
+@pytest.mark.django_db
 def test_leaving_one_out_of_an_approved_series_does_not_stop_it_later(
     noon: time_machine.Traveller, strict: Site
 ) -> None:
