@@ -41,15 +41,17 @@ TAKEN_AT = """CASE WHEN d.attempts < 2 AND d.resends = 0 THEN d.sent_at
 # What takes a place: on its way, accepted, unknown, and what is unknown and is to be sent again.
 TAKES = "(d.state IN (1, 2, 8) OR d.state = 0 AND d.resends > 0)"
 # What these people got of some runs, on the last of their devices, and what of others waits for
-# them. On all of their devices, also those that have left since.
+# them. On all of their devices, also those that have left since. From the devices to their rows, as
+# the database knows nothing yet of a new month's and would read all of them (OFFSET 0 keeps it so).
 PLACES = f"""
 SELECT device.subscriber_id, d.run_id, CASE WHEN {TAKES} THEN least(max({TAKEN_AT}), %(now)s)
     ELSE min(d.not_before) END, NOT {TAKES}
-FROM subscribers_subscription AS device
-JOIN campaigns_delivery AS d ON d.subscription_id = device.id
+FROM subscribers_subscription AS device CROSS JOIN LATERAL (
+    SELECT * FROM campaigns_delivery AS d
+    WHERE d.subscription_id = device.id AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s)
+        AND ({TAKES} OR (d.state = 0 AND d.run_id = ANY(%(ahead)s))) OFFSET 0
+) AS d
 WHERE device.site_id = %(site)s AND device.subscriber_id = ANY(%(people)s)
-    AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s)
-    AND ({TAKES} OR (d.state = 0 AND d.run_id = ANY(%(ahead)s)))
 GROUP BY 1, 2, {TAKES}
 """  # noqa: S608 - no words of people in it
 
@@ -245,10 +247,12 @@ class Books:
 
 ONCE = f"""
 SELECT DISTINCT device.subscriber_id
-FROM subscribers_subscription AS device
-JOIN campaigns_delivery AS d ON d.subscription_id = device.id
+FROM subscribers_subscription AS device CROSS JOIN LATERAL (
+    SELECT 1 FROM campaigns_delivery AS d
+    WHERE d.subscription_id = device.id AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s)
+        AND {TAKES} OFFSET 0
+) AS d
 WHERE device.site_id = %(site)s AND device.subscriber_id = ANY(%(people)s)
-    AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s) AND {TAKES}
 """  # noqa: S608 - no words of people in it
 
 

@@ -18,7 +18,7 @@ MOST_RECOVERIES = 3
 # A sender that failed and could say so; the next one may meet the same fault.
 FAILED_SECONDS = 10.0
 # Whoever chooses the winner makes its batches due at once; should that be lost, so much later.
-WINNER_WAIT = timedelta(minutes=1)
+WINNER_WAIT = timedelta(minutes=5)
 
 
 class Lost(Exception):
