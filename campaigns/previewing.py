@@ -29,6 +29,8 @@ SYSTEMS = {"android": "Android", "windows": "Windows", "macos": "macOS", "ios": 
 UNTITLED = "\u2026"
 NAMES = ("subscriber.first_name", "subscriber.name")
 MOST_EXAMPLES = 40
+# Among so many somebody is looked for whom a message does not leave out.
+MOST_TRIED = 50
 LONGEST_EXAMPLE = 60
 
 
@@ -115,6 +117,21 @@ def person_of(site: Site, chosen: UUID | None) -> Person | None:
             return Person(device.subscriber, device)
     device = devices.order_by("-pk").first()
     return Person(device.subscriber, device) if device else None
+
+
+def recipient_of(message: Message, site: Site) -> Person | None:
+    """The newest of some people who would be told something, else the newest of all."""
+    renderer = Renderer(message, site)
+    devices = Subscription.objects.active().filter(site=site).order_by("-pk")[:MOST_TRIED]
+    newest = {device.pk: device for device in devices.select_related("subscriber")}
+    found = people.readers(site, list(newest), renderer.needs, timezone.now())
+    for pk, device in newest.items():
+        try:
+            renderer.content(found.get(pk))
+        except Aborted:
+            continue
+        return Person(device.subscriber, device)
+    return person_of(site, None)
 
 
 def preview(message: Message, site: Site, cell: Cell, person: Person | None) -> Preview:

@@ -120,7 +120,7 @@ def review_page(
     }
     context |= common(request, campaign) | outlook(campaign, standing)
     context |= said(standing.message, campaign.site)
-    someone = previewing.person_of(campaign.site, None)
+    someone = previewing.recipient_of(standing.message, campaign.site)
     context["preview"] = previewing.preview(standing.message, campaign.site, cells.FIRST, someone)
     context |= checked(standing, found) | asked(request, campaign, standing)
     return page(request, standing, Step.REVIEW, context, status=409 if refusal else 200)

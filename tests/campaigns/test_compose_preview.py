@@ -223,3 +223,17 @@ def test_each_variable_is_counted_by_a_rule(
     somebody = lacking.one(message, site, rules.EVERYONE, name)
     assert (somebody is not None) is bool(people)
     assert lacking.one(message, site, rules.EVERYONE, "subscriber.other") is None
+
+
+def test_the_review_shows_somebody_who_is_told_something(
+    site: Site, client: Client, campaign: Campaign, ingrid: Subscriber, nobody: Subscriber
+) -> None:
+    page = client.get(reverse("campaigns:review", args=[site.pk, campaign.pk]))
+    assert page.context["preview"].person.subscriber == nobody  # the newest
+    stop = '{% if subscriber.first_name == blank %}{% abort "no name" %}{% endif %}'
+    campaign.messages.update(title=f"{stop}Hello")
+    page = client.get(reverse("campaigns:review", args=[site.pk, campaign.pk]))
+    assert page.context["preview"].person.subscriber == ingrid
+    campaign.messages.update(title='{% abort "nobody" %}')
+    page = client.get(reverse("campaigns:review", args=[site.pk, campaign.pk]))
+    assert page.context["preview"].person.subscriber == nobody
