@@ -203,3 +203,10 @@ def test_an_emoji_goes_where_the_caret_was(page: Page, site: Site, live_server: 
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     expect(field).to_have_value("Warm 🧤 hands")
+    # Into the title, where that was written in last.
+    title = page.locator("#id_title")
+    title.fill("Cold")
+    page.locator("[data-emoji]").press("Enter")
+    dialog.get_by_role("searchbox").fill("gloves")
+    page.keyboard.press("Enter")
+    expect(title).to_have_value("Cold🧤")

@@ -1,9 +1,14 @@
-// Buttons with data-insert put a variable into the field that was written in last, at the caret.
+// Buttons with data-insert put a variable into the field that was written in last, at the caret. An
+// emoji goes there too, where words go.
 const TAKES = /^id_(title|body|url|action\d_(title|url)|(windows|mac|ios|android)_(title|body))$/;
+const WORDS = /(title|body)$/;
 let last = "id_body";
 
 document.addEventListener("focusin", (event) => {
-  if (TAKES.test(event.target.id ?? "")) last = event.target.id;
+  if (!TAKES.test(event.target.id ?? "")) return;
+  last = event.target.id;
+  if (!WORDS.test(last)) return;
+  for (const opener of document.querySelectorAll("[data-emoji]")) opener.dataset.emoji = last;
 });
 
 document.addEventListener("click", (event) => {
