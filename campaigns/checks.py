@@ -184,6 +184,15 @@ def ending(text: str, site: Site) -> datetime | None:
 
 
 def _experiment(standing: Standing) -> Iterator[Check]:
+    campaign = standing.campaign
+    waits = campaign.winner_by != Campaign.WinnerBy.NEVER and standing.message.variants
+    if waits and campaign.timing == Campaign.Timing.LOCAL:
+        sentence = _(
+            "The winner is chosen %(time)s after the first zone's turn: later zones have not been "
+            "asked by then, and earlier ones get it after their hour."
+        ) % {"time": took(campaign.decide_minutes * 60)}
+        fix = _("Share all of them by weight, or send at one moment everywhere")
+        yield Check("winner_local", Level.WARN, sentence, fix, Step.MESSAGE, "winner_by")
     share = standing.campaign.holdout
     held = standing.people * share // 100
     if share and held < FEWEST_HELD_OUT:

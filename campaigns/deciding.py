@@ -40,13 +40,16 @@ class Terms:
     expires_at: datetime | None
     decide_at: datetime | None
     test: bool = False
+    # The variant that won, where that is known by now.
+    winner: int | None = None
 
     @classmethod
     def of(cls, run: Run) -> Terms:
         """Load `message` and `campaign__site` with the run."""
         test = run.kind == Run.Kind.TEST
         ends = (run.expires_at, run.decide_at)
-        return cls(run.campaign, run.message, run.started_at, *ends, test=test)
+        began, winner = run.started_at, run.winner
+        return cls(run.campaign, run.message, began, *ends, test=test, winner=winner)
 
     @cached_property
     def quiet(self) -> tuple[QuietHours, str] | None:
@@ -62,6 +65,11 @@ class Terms:
         """Of the variants, A first; empty where there is only one."""
         others = [int(one["weight"]) for one in self.message.variants]
         return [self.message.weight, *others] if others else []
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """Until when who is outside the sample waits for the winner."""
+        return self.decide_at if self.winner is None else None
 
     @property
     def salt(self) -> str:
@@ -80,7 +88,9 @@ class Terms:
         decided = {zone: self.in_zone(zone) for zone in names()}
         skips = self.on_own_clock and self.campaign.no_zone == Campaign.NoZone.SKIP
         unknown = Decision(Delivery.State.SKIPPED, "no_zone")
-        decided[""] = unknown if skips else decided[self.campaign.site.time_zone]
+        # This machine may not know the site's zone any more.
+        elsewhere = decided.get(self.campaign.site.time_zone) or decided["UTC"]
+        decided[""] = unknown if skips else elsewhere
         return decided
 
     def in_zone(self, zone: str) -> Decision:

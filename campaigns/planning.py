@@ -153,7 +153,7 @@ def planned(terms: Terms, devices: QuerySet[Subscription]) -> tuple[str, list[An
         [one.reason for one in zones.values()],
         [one.at for one in zones.values()],
         *drawn,
-        terms.decide_at,
+        terms.waits_until,
     ]
 
 
@@ -161,6 +161,9 @@ def batch_of(run: Run, rows: Sequence[Planned], now: datetime) -> Batch:
     """The batch of these rows, due when the first of them is."""
     waiting = [row for row in rows if row.state == Delivery.State.PLANNED]
     skipped = Counter(row.reason for row in rows if row.state == Delivery.State.SKIPPED)
+    due_at = min((row.not_before or now for row in waiting), default=None)
+    if due_at and run.expires_at:
+        due_at = min(due_at, run.expires_at)
     return Batch(
         run=run,
         first=rows[0].subscription_id,
@@ -169,5 +172,5 @@ def batch_of(run: Run, rows: Sequence[Planned], now: datetime) -> Batch:
         pending=len(waiting),
         skipped=skipped.total(),
         skipped_by_reason=dict(skipped),
-        due_at=min((row.not_before or now for row in waiting), default=None),
+        due_at=due_at,
     )

@@ -59,6 +59,7 @@ def send_soon(campaign: Campaign, *, by: User | None = None, by_name: str = "") 
 
     Called again, or once it has started, it changes nothing.
     """
+    campaign.refresh_from_db()
     if campaign.state == Campaign.State.SCHEDULED and campaign.scheduled_wall is None:
         return
     leaves = timezone.now() + timedelta(seconds=UNDO_SECONDS)

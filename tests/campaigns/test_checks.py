@@ -127,6 +127,16 @@ def test_it_expires_before_it_is_sent(campaign: Campaign) -> None:
     assert "expires_early" not in found(campaign)
 
 
+def test_a_winner_and_everybodys_own_hour_do_not_go_together(campaign: Campaign) -> None:
+    say(campaign, variants=[{"weight": 50, "title": "B", "url": "https://shop.example/"}])
+    edit(campaign, winner_by="click", decide_minutes=240)
+    assert "winner_local" not in found(campaign)
+    edit(campaign, timing="local", scheduled_wall=timezone.now() + timedelta(days=3))
+    assert "after the first zone's turn" in found(campaign)["winner_local"].sentence
+    edit(campaign, winner_by="never")
+    assert "winner_local" not in found(campaign)
+
+
 def test_the_winner_comes_after_the_end(campaign: Campaign) -> None:
     say(campaign, variants=[{"weight": 50, "title": "B", "url": "https://shop.example/"}])
     edit(campaign, winner_by="click", decide_minutes=240, expiry_minutes=120)
