@@ -28,8 +28,9 @@ from subscribers.models import Subscription
 
 log = logging.getLogger("beckon.forecasting")
 FAULT = _("A fault of Beckon's own, see the worker's log. Ask for it again.")
-# Devices of one step: as many as the planner takes.
-CHUNK = 40_000
+# Devices of one step where each is looked at: as many as the planner takes. Where they are counted,
+# each step passes the whole site to find people's other devices: there are so many steps.
+CHUNK, STEPS = 40_000, 5
 # Texts are read of so many devices; where there are more, of a fair sample of about so many.
 MOST_READ, SAMPLE = 40_000, 20_000
 # Devices that are looked at together when some of an outcome are wanted: at first, and at most.
@@ -87,9 +88,9 @@ def run(dry_run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
         _end(dry_run, DryRun.State.CANCELLED)
         return
     count = Headcount(forecast_of(dry_run))
-    share = _share(dry_run, count.forecast)
+    devices = planning.reachable(dry_run.campaign.site, 0, dry_run.last_subscription).count()
     while dry_run.seen_through < dry_run.last_subscription:
-        if stop() or not _step(dry_run, count, share):
+        if stop() or not _step(dry_run, count, devices):
             return
     _end(dry_run, DryRun.State.DONE)
 
@@ -114,23 +115,25 @@ def _end(dry_run: DryRun, state: DryRun.State) -> None:
     running.update(state=state, finished_at=timezone.now())
 
 
-def _share(dry_run: DryRun, forecast: Forecast) -> float:
+def _share(devices: int, forecast: Forecast) -> float:
     """Of how many the texts are read: of all, unless that would take too long."""
-    if forecast.renderer.plain:
+    if forecast.renderer.plain or devices <= MOST_READ:
         return 1.0
-    devices = planning.reachable(dry_run.campaign.site, 0, dry_run.last_subscription)
-    count = devices.count()
-    return 1.0 if count <= MOST_READ else min(SAMPLE, MOST_READ) / count
+    return min(SAMPLE, MOST_READ) / devices
 
 
-def _step(dry_run: DryRun, count: Headcount, share: float) -> bool:
-    """Count the next chunk; False if somebody else did, or if it is not asked for any more."""
+def _step(dry_run: DryRun, count: Headcount, devices: int) -> bool:
+    """Count the next chunk of so many devices; False if somebody else did, or if it is not asked
+    for any more."""
     after, forecast = dry_run.seen_through, count.forecast
-    through = _upto(dry_run, after, CHUNK)
+    share, plain = _share(devices, forecast), forecast.renderer.plain
+    counted = count.possible and (plain or share < 1)
+    size = max(devices // STEPS + 1, CHUNK) if counted else CHUNK
+    through = _upto(dry_run, after, size)
     totals = Totals(dry_run)
-    if forecast.renderer.plain and count.possible:
+    if counted and plain:
         totals.add(count.of(after, through))
-    elif share < 1 and count.possible:
+    elif counted:
         totals.add_by_share(count.of(after, through), *forecast.of(after, through, share=share))
     else:
         totals.add_rows(*forecast.of(after, through))

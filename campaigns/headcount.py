@@ -6,6 +6,7 @@ so that a million devices are a few hundred rows. Texts are not read here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,33 +26,46 @@ from campaigns.models import Campaign, Run
 
 STEP = timedelta(microseconds=1)
 
-# Of each person who would be sent to: which runs they had, each in which stretch of time (a bit for
-# each pair), and whether one with the same send-once key was among them. Most devices of these
-# people lie in the range, where the ledger is read in its order; the others are looked up.
+# Each step reads a good part of a site: that fits in memory, and needs no order. To compile the
+# statement takes longer than that saves.
+SETTINGS = {"work_mem": "128MB", "enable_sort": "off", "jit": "off"}
+NAMED = re.compile(r"%\((\w+)\)s")
+AT = f"least({capping.TAKEN_AT}, %(now)s)"
+# Of each person of the range: in which stretch of time they had each run, on the last of their
+# devices, and whether one with the same send-once key was among them. Most devices of these people
+# lie in the range, where the ledger is read in its order. To find who has others too, all people of
+# the site are passed once in their order, which is far cheaper than to ask for each. These few are
+# looked up (an array, and OFFSET 0: else all of the site and all rows of the runs are read).
 PLACES = f"""
-, who AS MATERIALIZED (SELECT DISTINCT subscriber_id FROM planned WHERE state = 0), sent AS (
-    SELECT device.subscriber_id, d.run_id, {capping.TAKEN_AT} AS at
+, far AS MATERIALIZED (
+    SELECT subscriber_id FROM subscribers_subscription WHERE site_id = %(site)s
+    GROUP BY subscriber_id
+    HAVING min(id) <= %(through)s AND max(id) > %(after)s
+        AND (min(id) <= %(after)s OR max(id) > %(through)s)
+), sent AS (
+    SELECT device.subscriber_id, d.run_id, {AT} AS at
     FROM subscribers_subscription AS device
     JOIN campaigns_delivery AS d ON d.subscription_id = device.id
-    WHERE device.site_id = %s AND device.id > %s AND device.id <= %s
-        AND d.subscription_id > %s AND d.subscription_id <= %s
-        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND {capping.TAKES}
+    WHERE device.site_id = %(site)s AND device.id > %(after)s AND device.id <= %(through)s
+        AND d.subscription_id > %(after)s AND d.subscription_id <= %(through)s
+        AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s) AND {capping.TAKES}
     UNION ALL
-    SELECT device.subscriber_id, d.run_id, {capping.TAKEN_AT}
-    FROM who JOIN subscribers_subscription AS device USING (subscriber_id)
-    JOIN campaigns_delivery AS d ON d.subscription_id = device.id
-    WHERE device.site_id = %s AND NOT (device.id > %s AND device.id <= %s)
-        AND d.month = ANY(%s) AND d.run_id = ANY(%s) AND {capping.TAKES}
+    SELECT device.subscriber_id, d.run_id, d.at
+    FROM subscribers_subscription AS device CROSS JOIN LATERAL (
+        SELECT d.run_id, {AT} AS at FROM campaigns_delivery AS d
+        WHERE d.subscription_id = device.id
+            AND d.month = ANY(%(months)s) AND d.run_id = ANY(%(runs)s) AND {capping.TAKES} OFFSET 0
+    ) AS d
+    WHERE device.site_id = %(site)s AND NOT (device.id > %(after)s AND device.id <= %(through)s)
+        AND device.subscriber_id = ANY(ARRAY(SELECT subscriber_id FROM far))
 ), places AS (
-    SELECT sent.subscriber_id, bool_or(run.once) AS had,
-        bit_or(set_bit(%s::varbit,
-            ((run.number - 1) * %s + width_bucket(sent.at, %s::timestamptz[]))::int, 1)
-        ) FILTER (WHERE run.counts) AS taken
-    FROM sent JOIN unnest(%s::bigint[], %s::bool[], %s::bool[])
-        WITH ORDINALITY AS run (id, counts, once, number) ON run.id = sent.run_id
-    GROUP BY sent.subscriber_id
+    SELECT subscriber_id, bool_or(run_id = ANY(%(once)s)) AS had, ARRAY[{{taken}}]::int[] AS taken
+    FROM sent GROUP BY subscriber_id
 )
 """  # noqa: S608 - no words of people in it
+# 0: not at all, or before all that counts.
+STRETCH = """coalesce(width_bucket(
+    max(at) FILTER (WHERE run_id = {run}), %(edges)s::timestamptz[]), 0)"""
 COUNT = """
 SELECT time_zone, variant, state, reason, at, {held} AS held, {had} AS had, {taken} AS taken,
     {coming} AS coming, count(*)
@@ -132,8 +146,7 @@ class Headcount:
             return Counter()
         query, params = found
         more, own = self._count(after, through)
-        # To compile the statement takes longer than that saves.
-        with bounded.at_most(0, jit="off"), connection.cursor() as cursor:
+        with bounded.at_most(0, **SETTINGS), connection.cursor() as cursor:
             cursor.execute(query + more, [*params, *own])
             rows = cursor.fetchall()
         groups: Counter[Group] = Counter()
@@ -147,30 +160,27 @@ class Headcount:
         coming, wanted = self._coming(after, through)
         parts = {"held": held, "coming": coming}
         if not (self.counted or self.once):
-            empty = {"had": "false", "taken": "NULL::varbit", "places": ""}
+            empty = {"had": "false", "taken": "NULL::int[]", "places": ""}
             return COUNT.format(**parts, **empty), [*drawn, *wanted]
         parts |= {"had": "coalesce(places.had, false)", "taken": "places.taken"}
         parts["places"] = "LEFT JOIN places USING (subscriber_id)"
-        places = self._places(after, through)
-        return PLACES + COUNT.format(**parts), [*places, *drawn, *wanted]
+        places, found = self._places(after, through)
+        return places + COUNT.format(**parts), [*found, *drawn, *wanted]
 
-    def _places(self, after: int, through: int) -> list[Any]:
-        once, counted = ({run.pk for run in runs} for runs in (self.once, self.counted))
-        ids = [*(run.pk for run in self.counted), *sorted(once - counted)]
-        months = list({run.month for run in (*self.counted, *self.once)})
-        none = "0" * (self._parts * max(len(counted), 1))
-        site, chunk = self.forecast.campaign.site_id, [after, through]
-        return [
-            *(site, *chunk, *chunk, months, ids),
-            *(site, *chunk, months, ids),
-            *(none, self._parts, self.edges),
-            *(ids, [one in counted for one in ids], [one in once for one in ids]),
-        ]
-
-    @property
-    def _parts(self) -> int:
-        """How many stretches of time there are."""
-        return len(self.edges) + 1
+    def _places(self, after: int, through: int) -> tuple[str, list[Any]]:
+        once, counted = ([run.pk for run in runs] for runs in (self.once, self.counted))
+        given = {
+            "site": self.forecast.campaign.site_id,
+            "after": after,
+            "through": through,
+            "months": list({run.month for run in (*self.counted, *self.once)}),
+            "runs": list({*once, *counted}),
+            "once": once,
+            "now": self.forecast.starts_at,
+            "edges": self.edges,
+        }
+        query = PLACES.format(taken=", ".join(STRETCH.format(run=int(pk)) for pk in counted))
+        return NAMED.sub("%s", query), [given[name] for name in NAMED.findall(query)]
 
     def _held(self) -> tuple[str, list[Any]]:
         """SQL for whether somebody is kept back."""
@@ -206,7 +216,7 @@ class Headcount:
         at: datetime | None,
         held: bool,  # noqa: FBT001
         had: bool,  # noqa: FBT001
-        taken: str | None,
+        taken: Sequence[int] | None,
         coming: Sequence[bool] | None,
     ) -> Group:
         code = code_of(state, reason)
@@ -221,15 +231,12 @@ class Headcount:
             code = self.forecast.stops or code
         return Group(time_zone, variant, code, at, held and code in SENT)
 
-    def _person(self, taken: str | None, coming: Sequence[bool] | None) -> Person:
-        """Somebody who had these runs in these stretches of time. A run that they had on several
-        devices counts from the first one."""
+    def _person(self, taken: Sequence[int] | None, coming: Sequence[bool] | None) -> Person:
+        """Somebody who had these runs in these stretches of time."""
         person = Person()
-        for number, run in enumerate(self.counted if taken else ()):
-            part = (taken or "").find("1", number * self._parts, (number + 1) * self._parts)
-            if part > number * self._parts:  # the first stretch is before all that counts
-                since = self.edges[part - number * self._parts - 1]
-                person.taken[run.campaign.pk] = Place(since, run.campaign.topic)
+        for run, part in zip(self.counted, taken or (), strict=False):
+            if part:
+                person.taken[run.campaign.pk] = Place(self.edges[part - 1], run.campaign.topic)
         for (campaign, at), wanted in zip(self.coming, coming or (), strict=False):
             if wanted and campaign.pk not in person.taken:
                 person.held[campaign.pk] = Place(at, campaign.topic)

@@ -332,3 +332,22 @@ def test_a_text_that_grows_too_large_is_told(settings: Any) -> None:
     make_subscription(site)
     message = {"body": "{{ subscriber.about }}"}
     assert codes(make_campaign(site, message=message)) == {"too_large": 1, "send": 1}
+
+
+@pytest.mark.django_db
+def test_a_message_counts_on_all_of_somebodys_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on those that another step counts, and from the last of them."""
+    monkeypatch.setattr(forecasting, "CHUNK", 2)
+    site = make_site()
+    Cap.objects.create(site=site, most=1, days=2)
+    people = [make_subscriber(site) for _ in range(4)]
+    first, *_rest = [make_subscription(site, subscriber=person) for person in people]
+    with time_machine.travel(NOON, tick=False) as clock:
+        again = make_subscription(site, subscriber=people[0])
+        drive(starting.start(make_campaign(site)), FakeService())
+        first.deliveries.update(sent_at=NOON - timedelta(days=5))
+        clock.shift(timedelta(hours=20))
+        for person in (*people, make_subscriber(site)):
+            make_subscription(site, subscriber=person)
+        assert again.deliveries.get().sent_at == NOON
+        assert codes(make_campaign(site)) == {"capped": 9, "send": 1}
