@@ -22,7 +22,7 @@ from campaigns.personal import addresses, checking, choosing, scanning, variable
 from campaigns.personal.faults import Fault
 from campaigns.personal.rendering import UTM
 from campaigns.personal.scanning import has_liquid
-from campaigns.personal.values import TURNING, is_invisible
+from campaigns.personal.values import is_invisible
 from campaigns.personal.variables import Known
 
 MOST_ACTIONS = 2
@@ -78,7 +78,7 @@ def address(value: str, *, longest: int) -> str:
     refused = ValidationError(
         _("Write a whole address that begins with https://, such as https://shop.example/sale.")
     )
-    if not value.lower().startswith(("http://", "https://")) or TURNING & set(value):
+    if not value.lower().startswith(("http://", "https://")) or any(map(is_invisible, value)):
         raise refused
     try:
         _web_page(value)
@@ -192,6 +192,8 @@ def _action(item: Any, names: Names, *, partly: bool) -> dict[str, str]:
 
 
 def _ttl(value: Any, _names: Names) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValidationError(_("Here must be a whole number of seconds."))
     Message._meta.get_field("ttl").run_validators(value)
     return int(value)
 
@@ -345,6 +347,8 @@ CHECKS: Mapping[str, Check] = {
     **{name: _text("utm", utm=True) for name in UTM},
 }
 
+_TEXTS = frozenset((*LONGEST, *UTM)) & frozenset(CHECKS)
+
 
 def checked(fields: Mapping[str, Any], site: Site | None = None) -> dict[str, Any]:
     """Fields of a message, cleaned. ValidationError by field; ValueError for an unknown field.
@@ -359,6 +363,8 @@ def checked(fields: Mapping[str, Any], site: Site | None = None) -> dict[str, An
     errors: dict[str, ValidationError] = {}
     for name, value in fields.items():
         try:
+            if name in _TEXTS and not isinstance(value, str):
+                raise ValidationError(_("Here must be a text."))
             clean[name] = CHECKS[name](value, names)
         except ValidationError as error:
             errors[name] = error
