@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from campaigns import pictures
 from campaigns.models import Rendition
 
+NAMES = frozenset((*pictures.MAIN.values(), "hero"))
 HEADERS = {
     # A picture never changes: another file is another picture.
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -32,6 +33,8 @@ def picture(request: HttpRequest, picture_id: UUID, file: str) -> HttpResponse:
     name, _dot, ending = file.partition(".")
     if name == "wide" and "Windows" in request.headers.get("User-Agent", ""):
         name = "hero"
+    if name not in NAMES:
+        raise Http404  # a NUL, say, is nothing that a database could look for
     found = Rendition.objects.filter(picture=picture_id, name=name).first()
     if found is None or pictures.ENDINGS.get(found.content_type) != ending:
         raise Http404

@@ -164,7 +164,9 @@ def test_who_has_it_is_told_so(site: Site) -> None:
     assert Client().head(address).content == b""
 
 
-@pytest.mark.parametrize("file", ["wide.png", "wide", "icon.png", "wide.jpg.exe", ".jpg"])
+@pytest.mark.parametrize(
+    "file", ["wide.png", "wide", "icon.png", "wide.jpg.exe", ".jpg", "%00.jpg", "wide%00.jpg"]
+)
 def test_what_there_is_not_is_404(site: Site, file: str) -> None:
     assert Client().get(f"/pictures/{stored(site).pk}/{file}").status_code == 404
     assert Client().get(f"/pictures/{uuid.uuid4()}/wide.jpg").status_code == 404
