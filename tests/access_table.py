@@ -223,8 +223,8 @@ ROUTES: dict[str, Page | Api] = {
     "campaigns_api:approval": Api({"GET": READ, "POST": SEND}),
     "campaigns_api:checks": Api({"GET": READ}),
     "campaigns_api:dry_run": Api({"GET": READ, "POST": WRITE}),
-    "campaigns_api:dry_run_people": Api({"GET": READ}),
-    "campaigns_api:dry_run_person": Api({"GET": READ}),
+    "campaigns_api:dry_run_people": Api({"GET": f"{READ} {READ_PEOPLE}"}),
+    "campaigns_api:dry_run_person": Api({"GET": f"{READ} {READ_PEOPLE}"}),
     "campaigns_api:report": Api({"GET": READ}),
     "campaigns_api:deliveries": Api({"GET": READ}),
 }

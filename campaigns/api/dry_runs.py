@@ -22,6 +22,8 @@ from campaigns.foretelling import Forecast
 from campaigns.models import Campaign, DryRun
 from campaigns.outlook import Outlook
 
+# What is told of single people, and in texts with what is known of them, is theirs.
+PEOPLE = "campaigns:read subscribers:read"
 PAGE, MOST = 50, 200
 # Seconds that looking for people may take; then there is a cursor to go on from.
 PATIENCE = 2.0
@@ -198,7 +200,7 @@ class CampaignDryRun(APIView):
 
 
 class CampaignDryRunPeople(APIView):
-    required_scopes = {"GET": "campaigns:read"}
+    required_scopes = {"GET": PEOPLE}
 
     @extend_schema(
         operation_id="campaigns_dry_run_people",
@@ -237,7 +239,7 @@ class CampaignDryRunPeople(APIView):
 
 
 class CampaignDryRunPerson(APIView):
-    required_scopes = {"GET": "campaigns:read"}
+    required_scopes = {"GET": PEOPLE}
 
     @extend_schema(operation_id="campaigns_dry_run_person", responses=PersonSerializer)
     def get(self, request: Request, campaign_id: UUID, subscriber_id: UUID) -> Response:
