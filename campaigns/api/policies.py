@@ -8,17 +8,19 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Site
+from accounts.models import ApiKey, Site
 from campaigns import policies
 from campaigns.api.calls import attempt, name_of, site_of
 from campaigns.api.shapes import refuse_unknown
 from campaigns.models import Policy
 from campaigns.policies import LONGEST_DAYS, LONGEST_GAP, MOST_DEVICES, MOST_MESSAGES
+
+APPROVAL = ("approval", "approval_over")
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -88,6 +90,20 @@ class PolicySerializer(serializers.Serializer[Any]):
         return shown | {"caps": rows}
 
 
+def must_not_approve(request: Request, site: Site, fields: dict[str, Any]) -> None:
+    """PermissionDenied where a key that may only send would change who has to say yes to that."""
+    policy, key = policies.of(site), request.auth
+    changed = [
+        name
+        for name in APPROVAL
+        if getattr(policy, name) != fields.get(name, getattr(policy, name))
+    ]
+    if changed and not (isinstance(key, ApiKey) and key.may(ApiKey.Scope.ALL)):
+        raise PermissionDenied(
+            _("Who has to approve is changed on the policies page, or with the scope all.")
+        )
+
+
 class Policies(GenericAPIView[Site]):
     required_scopes = {"GET": "campaigns:read", "PUT": "campaigns:send"}
     serializer_class = PolicySerializer
@@ -99,12 +115,15 @@ class Policies(GenericAPIView[Site]):
 
     @extend_schema(operation_id="policies_update")
     def put(self, request: Request) -> Response:
-        """Change what is named, `caps` as a whole; it holds for every message from then on."""
+        """Change what is named, `caps` as a whole; it holds for every message from then on.
+        `approval` and `approval_over` need a key with the scope `all`: a key that is held back by
+        them must not switch them off."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         fields = dict(body.validated_data)
         given = fields.pop("caps", None)
         caps = None if given is None else [policies.Limit(**dict(cap)) for cap in given]
         site = site_of(request)
+        must_not_approve(request, site, fields)
         attempt(policies.change, site, fields, caps, by_name=name_of(request))
         return Response(self.get_serializer(site).data)

@@ -247,3 +247,25 @@ def test_the_terms_of_a_campaign_by_api(site: Site, call: Call) -> None:
     assert (started["state"], started["occurrence"]) == ("scheduled", "2099-06-01T09:00:00")
     moved = call("patch", path, {"exceptions": ["2099-06-01", "2099-06-08"]}).json()
     assert moved["occurrence"] == "2099-06-15T09:00:00"
+
+
+def test_a_key_that_may_only_send_changes_nothing_about_approvals(site: Site) -> None:
+    """Else the key that an approval holds back would switch that off, and send."""
+    policies.change(site, {"approval": "always"})
+    _key, text = api_keys.create(site, "Shop", ["campaigns:send", "campaigns:read"])
+    client = Client(headers={"authorization": f"Bearer {text}"})
+
+    def put(body: dict[str, Any]) -> int:
+        answer = client.put("/api/v1/policies/", body, content_type="application/json")
+        return answer.status_code
+
+    assert put({"approval": "never"}) == 403
+    assert put({"approval": "over", "approval_over": 10**9, "gap_minutes": 60}) == 403
+    assert policies.of(site).approval == Policy.Approval.ALWAYS
+    assert put({"approval": "always", "gap_minutes": 60}) == 200
+    assert policies.of(site).gap_minutes == 60
+
+
+def test_a_key_for_everything_changes_approvals(site: Site, call: Call) -> None:
+    assert call("put", "/api/v1/policies/", {"approval": "always"}).status_code == 200
+    assert policies.of(site).approval == Policy.Approval.ALWAYS
