@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,8 +11,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import Site, User
-from campaigns import content, drafting
+from campaigns import authors, content, drafting
 from campaigns.models import Campaign, SavedMessage
 
 LONGEST_NAME = 120
@@ -41,7 +42,12 @@ def contents_of(campaign: Campaign) -> dict[str, Any]:
 
 
 def save(
-    site: Site, name: str, contents: Mapping[str, Any], *, by: User | None = None
+    site: Site,
+    name: str,
+    contents: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    by_name: str = "",
 ) -> SavedMessage:
     """Keep a message under a name of its own; ValidationError by field."""
     name, clean = _name(name), _checked(contents)
@@ -49,15 +55,25 @@ def save(
         raise ValidationError({"name": _full()})
     try:
         with transaction.atomic():
-            return SavedMessage.objects.create(site=site, name=name, content=clean, created_by=by)
+            saved = SavedMessage.objects.create(site=site, name=name, content=clean, created_by=by)
+            audit.record(
+                "saved_message.created", site=site, actor=by, actor_name=by_name, target=name
+            )
     except IntegrityError:
         raise ValidationError({"name": _taken(name)}) from None
+    return saved
 
 
 def change(
-    saved: SavedMessage, *, name: str | None = None, contents: Mapping[str, Any] | None = None
+    saved: SavedMessage,
+    *,
+    name: str | None = None,
+    contents: Mapping[str, Any] | None = None,
+    by: User | None = None,
+    by_name: str = "",
 ) -> None:
     """Give it another name, other contents, or both; ValidationError by field."""
+    before = saved.name
     if name is not None:
         saved.name = _name(name)
     if contents is not None:
@@ -66,16 +82,39 @@ def change(
     try:
         with transaction.atomic():
             saved.save(update_fields=["name", "content", "updated_at"])
+            audit.record(
+                "saved_message.changed",
+                site=saved.site,
+                actor=by,
+                actor_name=by_name,
+                target=saved.name,
+                **({"before": before} if before != saved.name else {}),
+            )
     except IntegrityError:
         raise ValidationError({"name": _taken(saved.name)}) from None
 
 
+@transaction.atomic
+def delete(saved: SavedMessage, *, by: User | None = None, by_name: str = "") -> None:
+    """Remove it. Campaigns that began with it stay as they are."""
+    audit.record(
+        "saved_message.deleted", site=saved.site, actor=by, actor_name=by_name, target=saved.name
+    )
+    saved.delete()
+
+
 def start(
-    site: Site, name: str, contents: Mapping[str, Any], *, by: User | None = None
+    site: Site,
+    name: str,
+    contents: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    wrote: Iterable[User | None] = (),
 ) -> Campaign:
     """A new draft that says so; ValidationError by field for what is not accepted any more.
 
-    The site's own address stands in where the message names none.
+    The site's own address stands in where the message names none. `wrote`: who else wrote it, and
+    so does not approve it either.
     """
     known = {key: value for key, value in contents.items() if key in drafting.CONTENT}
     if not known.get("url"):
@@ -83,6 +122,8 @@ def start(
     with transaction.atomic():
         campaign = drafting.create(site, by=by, name=name)
         drafting.edit_message(campaign, known, by)
+        for user in wrote:
+            authors.note(campaign, user)
     return campaign
 
 

@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import Site, User
 from campaigns import imaging
 from campaigns.models import Message, Picture, Rendition, SavedMessage
@@ -46,7 +47,13 @@ class Facts(NamedTuple):
 
 
 def store(
-    site: Site, file: IO[bytes], *, kind: str, name: str = "", by: User | None = None
+    site: Site,
+    file: IO[bytes],
+    *,
+    kind: str,
+    name: str = "",
+    by: User | None = None,
+    by_name: str = "",
 ) -> Picture:
     """Keep an uploaded file as a picture of a `Picture.Kind`; the same file is kept once.
 
@@ -66,7 +73,10 @@ def store(
     except ValidationError as error:
         raise ValidationError({"file": error.messages}) from error
     try:
-        return _insert(site, drawn, kind=kind, name=name, digest=digest, by=by)
+        with transaction.atomic():
+            made = _insert(site, drawn, kind=kind, name=name, digest=digest, by=by)
+            _note("picture.uploaded", made, by, by_name)
+        return made
     except IntegrityError:  # the same file came twice at once
         return Picture.objects.get(site=site, kind=kind, digest=digest)
 
@@ -87,7 +97,6 @@ def _known(site: Site, kind: str, digest: bytes) -> Picture | None:
     return Picture.objects.filter(site=site, kind=kind, digest=digest).first()
 
 
-@transaction.atomic
 def _insert(
     site: Site,
     drawn: list[imaging.Drawn],
@@ -160,7 +169,8 @@ def _texts(site: Site) -> Iterator[str]:
         yield json.dumps(content)
 
 
-def delete(picture: Picture) -> None:
+@transaction.atomic
+def delete(picture: Picture, *, by: User | None = None, by_name: str = "") -> None:
     """Remove a picture that no message names; Refused for any other, also of the past.
 
     A notification that is on somebody's screen, or still on its way, would lose its picture.
@@ -169,4 +179,10 @@ def delete(picture: Picture) -> None:
         raise Refused(
             _("A message uses this picture, so it stays. Devices may still have to fetch it.")
         )
+    _note("picture.deleted", picture, by, by_name)
     picture.delete()
+
+
+def _note(action: str, picture: Picture, by: User | None, by_name: str) -> None:
+    target = picture.name or picture.pk
+    audit.record(action, site=picture.site, actor=by, actor_name=by_name, target=target)

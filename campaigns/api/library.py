@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from accounts.json_bodies import TooLarge
 from accounts.paging import CursorPages
 from campaigns import drafting, imaging, library, pictures
-from campaigns.api.calls import attempt, site_of
+from campaigns.api.calls import attempt, maker_of, name_of, site_of
 from campaigns.api.shapes import CampaignSerializer, refuse_unknown
 from campaigns.models import Picture, SavedMessage
 
@@ -124,7 +124,8 @@ class SavedMessages(GenericAPIView[SavedMessage]):
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         fields = body.validated_data
-        saved = attempt(library.save, site_of(request), fields["name"], fields["content"])
+        name, contents, by_name = fields["name"], fields["content"], name_of(request)
+        saved = attempt(library.save, site_of(request), name, contents, by_name=by_name)
         return Response(self.get_serializer(saved).data, status=status.HTTP_201_CREATED)
 
 
@@ -149,13 +150,14 @@ class SavedMessageDetail(GenericAPIView[SavedMessage]):
         body = self.get_serializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         fields = body.validated_data
-        attempt(library.change, saved, name=fields.get("name"), contents=fields.get("content"))
+        name, contents, by_name = fields.get("name"), fields.get("content"), name_of(request)
+        attempt(library.change, saved, name=name, contents=contents, by_name=by_name)
         return Response(self.get_serializer(saved).data)
 
     @extend_schema(operation_id="saved_messages_delete", responses={204: None})
     def delete(self, request: Request, saved_id: int) -> Response:
         """Delete it. Campaigns that began with it stay as they are."""
-        saved_of(request, saved_id).delete()
+        library.delete(saved_of(request, saved_id), by_name=name_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -169,7 +171,8 @@ class SavedMessageCampaigns(GenericAPIView[SavedMessage]):
     def post(self, request: Request, saved_id: int) -> Response:
         """A new draft that says the same. Nothing is sent before it is started."""
         saved = saved_of(request, saved_id)
-        campaign = attempt(library.start, site_of(request), saved.name, saved.content)
+        wrote = [saved.created_by, maker_of(request)]
+        campaign = attempt(library.start, site_of(request), saved.name, saved.content, wrote=wrote)
         return Response(CampaignSerializer(campaign).data, status=status.HTTP_201_CREATED)
 
 
@@ -237,7 +240,9 @@ class Pictures(GenericAPIView[Picture]):
         given = asked.validated_data
         name = given["name"] or getattr(file, "name", None) or ""
         try:
-            picture = pictures.store(site_of(request), file, kind=given["kind"], name=name)
+            picture = pictures.store(
+                site_of(request), file, kind=given["kind"], name=name, by_name=name_of(request)
+            )
         except DjangoValidationError as error:
             if error.messages == [pictures.too_large()]:
                 raise TooLarge(error.messages[0]) from error
@@ -260,5 +265,6 @@ class PictureDetail(GenericAPIView[Picture]):
     def delete(self, request: Request, picture_id: UUID) -> Response:
         """Delete one that no message names; 409 for any other, also of the past."""
         mine = pictures.of_site(site_of(request)).select_related("site")
-        attempt(pictures.delete, get_object_or_404(mine, pk=picture_id))
+        picture = get_object_or_404(mine, pk=picture_id)
+        attempt(pictures.delete, picture, by_name=name_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import SiteRequest, member, require
-from accounts.models import Role
+from accounts.models import Role, User
 from campaigns import library, readymade, showing
 from campaigns.forms.library import NameForm
 from campaigns.models import SavedMessage
@@ -95,12 +96,14 @@ def shown(
 def start(request: SiteRequest, saved_id: int) -> HttpResponse:
     """A draft that says what a saved message says."""
     saved = saved_of(request, saved_id)
-    return begin(request, saved.name, saved.content)
+    return begin(request, saved.name, saved.content, wrote=[saved.created_by])
 
 
-def begin(request: SiteRequest, name: str, contents: dict[str, Any]) -> HttpResponse:
+def begin(
+    request: SiteRequest, name: str, contents: dict[str, Any], wrote: Iterable[User | None] = ()
+) -> HttpResponse:
     try:
-        campaign = library.start(request.site, name, contents, by=request.user)
+        campaign = library.start(request.site, name, contents, by=request.user, wrote=wrote)
     except ValidationError as error:
         why = " ".join(error.messages)
         messages.error(request, _("It can't be used as it is. %(why)s") % {"why": why})
@@ -114,7 +117,7 @@ def rename(request: SiteRequest, saved_id: int) -> HttpResponse:
     saved, form = saved_of(request, saved_id), NameForm(request.POST)
     if form.is_valid():
         try:
-            library.change(saved, name=form.cleaned_data["name"])
+            library.change(saved, name=form.cleaned_data["name"], by=request.user)
         except ValidationError as error:
             form.add_error("name", error.message_dict["name"])
         else:
@@ -127,7 +130,7 @@ def rename(request: SiteRequest, saved_id: int) -> HttpResponse:
 @require_POST
 def delete(request: SiteRequest, saved_id: int) -> HttpResponse:
     saved = saved_of(request, saved_id)
-    saved.delete()
+    library.delete(saved, by=request.user)
     messages.success(request, _("“%(name)s” is deleted.") % {"name": saved.name})
     return redirect("campaigns:library", request.site.pk)
 

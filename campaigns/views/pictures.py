@@ -154,7 +154,7 @@ def put(request: SiteRequest, campaign: Campaign, picture: Picture) -> HttpRespo
 @require_POST
 def delete(request: SiteRequest, picture_id: UUID) -> HttpResponse:
     try:
-        pictures.delete(picture_of(request, picture_id))
+        pictures.delete(picture_of(request, picture_id), by=request.user)
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     else:

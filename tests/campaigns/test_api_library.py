@@ -11,11 +11,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts import api_keys
-from accounts.models import Site
-from campaigns import imaging, pictures
+from accounts.models import AuditEvent, Role, Site
+from campaigns import approvals, imaging, pictures
 from campaigns.models import Campaign, Picture, SavedMessage
 from tests.campaigns.picturing import picture_file, upload
-from tests.factories import make_campaign, make_site
+from tests.factories import make_campaign, make_member, make_site
 
 SAVED, PICTURES = "/api/v1/saved-messages/", "/api/v1/pictures/"
 GLOVES = {"title": "Warm hands", "url": "https://shop.example/gloves", "ttl": 60}
@@ -156,3 +156,30 @@ def test_another_sites_pictures_are_not_there(site: Site, call: Call) -> None:
         assert call(method, f"{PICTURES}{theirs['id']}/").status_code == 404
     assert call("get", PICTURES).json()["results"] == []
     assert pictures.of_site(site).count() == 0
+
+
+def test_who_wrote_it_and_who_made_the_key_do_not_approve_it(site: Site) -> None:
+    maker = make_member(site, Role.MARKETER, "maker@example.com")
+    writer = make_member(site, Role.MARKETER, "writer@example.com")
+    _key, text = api_keys.create(site, "Shop", ["campaigns:write"], maker)
+    client = Client(headers={"Authorization": f"Bearer {text}"})
+    row = SavedMessage.objects.create(site=site, name="A", content=GLOVES, created_by=writer)
+    assert client.post(f"{SAVED}{row.pk}/campaigns/").status_code == 201
+    assert set(Campaign.objects.get().authors) == {maker.pk, writer.pk}
+    assert approvals.approvers(Campaign.objects.get()) == []
+
+
+def test_what_changes_is_in_the_audit_log(site: Site, call: Call) -> None:
+    row = call("post", SAVED, {"name": "A", "content": GLOVES}).json()
+    call("patch", f"{SAVED}{row['id']}/", {"name": "B"})
+    call("delete", f"{SAVED}{row['id']}/")
+    made = call("post", PICTURES, picture_file(), content_type="image/png").json()
+    call("post", PICTURES, picture_file(), content_type="image/png")  # the same: kept once
+    call("delete", f"{PICTURES}{made['id']}/")
+    lines = AuditEvent.objects.filter(site=site).exclude(action="key.created").order_by("pk")
+    assert [line.action for line in lines] == [
+        *("saved_message.created", "saved_message.changed", "saved_message.deleted"),
+        *("picture.uploaded", "picture.deleted"),
+    ]
+    assert all(line.actor_name.startswith("API key ") for line in lines)
+    assert lines[1].detail == {"before": "A"}
