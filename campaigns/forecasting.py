@@ -30,7 +30,7 @@ log = logging.getLogger("beckon.forecasting")
 FAULT = _("A fault of Beckon's own, see the worker's log. Ask for it again.")
 # Devices of one step where each is looked at: as many as the planner takes. Where they are counted,
 # each step passes the whole site to find people's other devices: there are so many steps.
-CHUNK, STEPS = 40_000, 5
+CHUNK, STEPS = 40_000, 4
 # Texts are read of so many devices; where there are more, of a fair sample of about so many.
 MOST_READ, SAMPLE = 40_000, 20_000
 # Devices that are looked at together when some of an outcome are wanted: at first, and at most.
