@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
 from accounts.forms.base import helper
+from campaigns import scheduling
 from campaigns.rescheduling import Target
 
 
@@ -29,10 +30,16 @@ class InstantField(forms.Field):
 
 
 def read(value: Any) -> datetime | None:
+    if not value:
+        return None
     try:
-        return datetime.fromisoformat(str(value)) if value else None
+        found = datetime.fromisoformat(str(value))
     except ValueError:
-        raise forms.ValidationError(gettext_lazy("That is no time.")) from None
+        found = None
+    # Clocks of other zones can't count on from the first and the last year there is.
+    if found is None or found.year not in scheduling.YEARS:
+        raise forms.ValidationError(gettext_lazy("That is no time."))
+    return found
 
 
 class MoveForm(forms.Form):
@@ -59,6 +66,12 @@ class MoveForm(forms.Form):
     def __init__(self, data: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
         self.helper = helper()
+
+    def clean_day(self) -> date | None:
+        day: date | None = self.cleaned_data["day"]
+        if day and day.year not in scheduling.YEARS:
+            raise forms.ValidationError(gettext_lazy("Choose a day in the years 2000 to 2099."))
+        return day
 
     def clean(self) -> None:
         given = self.cleaned_data.get("day") or self.cleaned_data.get("wall")
