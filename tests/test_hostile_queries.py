@@ -13,6 +13,8 @@ __all__ = ["world"]
 
 NAMES = (
     *("action", "after", "before", "cursor", "days", "external_id", "focus", "key", "known"),
+    *("as", "back", "cell", "code", "count", "day", "for", "from", "kind", "languages", "look"),
+    *("month", "occurrence", "outcome", "person", "see", "seen", "to", "week", "who"),
     *("limit", "next", "page", "page_size", "q", "samples", "state", "tag", "wall", "when", "zone"),
 )
 
