@@ -31,6 +31,7 @@ LABELS = {
     "campaign.unscheduled": gettext_lazy("Took a campaign off the schedule"),
     "campaign.started": gettext_lazy("Started a campaign"),
     "campaign.throttled": gettext_lazy("Changed how fast a running campaign goes out"),
+    "campaign.winner": gettext_lazy("Chose the variant that goes on"),
     "campaign.unparked": gettext_lazy("Had stuck batches tried again"),
     "database.copied": gettext_lazy("Stopped everything: the database was restored or copied"),
     "key.created": gettext_lazy("Made an API key"),

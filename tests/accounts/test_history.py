@@ -1,5 +1,7 @@
+import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.test import Client
 
 from accounts import audit
@@ -15,6 +17,18 @@ def test_the_newest_stands_first(as_user: SignedIn, adam: User, site: Site) -> N
     page = as_user(adam).get(f"/sites/{site.pk}/history/").content.decode()
     assert page.index("Revoked an API key</span>") < page.index("Changed the settings</span>")
     assert "fields: name, origins" in page and "command line" in page and "Shop (bk_1…)" in page
+
+
+def test_all_that_is_recorded_has_words() -> None:
+    files = [
+        file
+        for app in ("accounts", "audiences", "campaigns", "subscribers", "config")
+        for file in (settings.BASE_DIR / app).rglob("*.py")
+    ]
+    found = re.compile(r'audit\.record\(\s*"([a-z_.]+)"')
+    recorded = {action for file in files for action in found.findall(file.read_text())}
+    assert len(recorded) > 20
+    assert not recorded - set(audit.LABELS)
 
 
 def test_it_is_filtered_by_action(as_user: SignedIn, adam: User, site: Site) -> None:
