@@ -25,6 +25,9 @@ from campaigns.rescheduling import Moved
 from campaigns.views.calendar import UNDO, address, by_script, shown
 from campaigns.views.compose import campaign_of
 
+# "day=2026-11-26" is kept in the session, and not whatever was posted.
+LONGEST_BACK = 40
+
 
 @member(Role.VIEWER)
 @require_http_methods(["GET", "POST"])
@@ -164,5 +167,5 @@ def undo_of(done: Moved, back: str) -> dict[str, str]:
         "wall": done.before.isoformat(),
         "seen": campaign.scheduled_for.isoformat(),
         "entry": str(campaign.pk),
-        "back": back,
+        "back": back[:LONGEST_BACK],
     }

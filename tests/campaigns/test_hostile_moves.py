@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.models import Role, Site
 from campaigns.models import Campaign
+from campaigns.views.calendar import UNDO
 from tests.campaigns.planned import planned
 from tests.factories import make_member
 
@@ -64,3 +65,14 @@ def test_moving(site: Site, fields: dict[str, str]) -> None:
         if any(answer.status_code >= 500 for answer in answers):
             broken.append({name: value[:40] for name, value in body.items()})
     assert not broken
+
+
+def test_the_session_keeps_no_more_than_the_calendar_needs(site: Site) -> None:
+    campaign, client = planned(site, "2030-11-26 18:00"), Client()
+    client.force_login(
+        make_member(site, Role.OWNER), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    path = reverse("campaigns:calendar_entry", args=[site.pk, campaign.pk])
+    usual = next(bodies(campaign)) | {"day": "2030-11-27", "back": "x" * 100_000}
+    assert client.post(path, usual).status_code == 302
+    assert len(client.session[UNDO]["back"]) < 100
