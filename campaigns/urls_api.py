@@ -42,9 +42,7 @@ urlpatterns = [
     path(f"{ONE}/variants/", experiments.CampaignVariants.as_view(), name="variants"),
     path(f"{ONE}/winner/", experiments.CampaignWinner.as_view(), name="winner"),
     path(f"{ONE}/dry-run/", dry_runs.CampaignDryRun.as_view(), name="dry_run"),
-    path(
-        f"{ONE}/dry-run/people/", dry_runs.CampaignDryRunPeople.as_view(), name="dry_run_people"
-    ),
+    path(f"{ONE}/dry-run/people/", dry_runs.CampaignDryRunPeople.as_view(), name="dry_run_people"),
     path(
         f"{ONE}/dry-run/people/<uuid:subscriber_id>/",
         dry_runs.CampaignDryRunPerson.as_view(),
