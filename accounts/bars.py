@@ -25,7 +25,7 @@ LABELS: dict[str, Promise] = {
     "accepted": _("Accepted"),
     "later": _("Later"),
     "skipped": _("Skipped"),
-    "holdout": _("Kept back"),
+    "holdout": _("Control group"),
     "gone": _("Gone"),
     "refused": _("Refused"),
     "unknown": _("Unknown"),

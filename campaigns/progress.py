@@ -25,12 +25,14 @@ MOST_LEASED = 200
 # Within the range of each batch, by the ledger's key: the run's other rows are never read.
 AHEAD = """
 SELECT coalesce(sum(rows.sending), 0), coalesce(sum(rows.waiting), 0),
-    coalesce(sum(rows.retries), 0), min(rows.first), max(rows.last)
+    coalesce(sum(rows.retries), 0), coalesce(sum(rows.held), 0), min(rows.first), max(rows.last)
 FROM campaigns_batch AS b CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE d.state = 1) AS sending,
         count(*) FILTER (WHERE d.state = 0 AND d.not_before > %(now)s) AS waiting,
         count(*) FILTER (WHERE d.state = 0 AND d.not_before > %(now)s AND d.attempts > 0)
             AS retries,
+        count(*) FILTER (WHERE d.state = 0 AND d.not_before > %(now)s AND d.attempts = 0
+            AND d.reason <> 'service_waits') AS held,
         min(d.not_before) FILTER (WHERE d.state = 0 AND d.not_before > %(now)s) AS first,
         max(d.not_before) FILTER (WHERE d.state = 0 AND d.not_before > %(now)s) AS last
     FROM campaigns_delivery AS d
@@ -149,7 +151,8 @@ def batches(run: Run, now: datetime) -> Batches:
 
 @dataclass(frozen=True)
 class Ahead:
-    """What a run's senders hold, and what waits: `retries` of the `waiting` were tried before.
+    """What a run's senders hold, and what waits: `retries` of the `waiting` were tried before, and
+    `held` have a later moment of their own (their clock, quiet hours, the winner).
 
     Without `complete` there may be more: only some batches were looked at.
     """
@@ -157,6 +160,7 @@ class Ahead:
     sending: int = 0
     waiting: int = 0
     retries: int = 0
+    held: int = 0
     first: datetime | None = None
     last: datetime | None = None
     complete: bool = True
@@ -164,7 +168,7 @@ class Ahead:
     @property
     def deferred(self) -> int:
         """Those that were not tried yet: their push service let no more through."""
-        return self.waiting - self.retries
+        return self.waiting - self.retries - self.held
 
 
 def ahead(run: Run, found: Batches, now: datetime) -> Ahead | None:
@@ -186,9 +190,9 @@ def ahead(run: Run, found: Batches, now: datetime) -> Ahead | None:
     try:
         with bounded.at_most(PATIENCE_MS), connection.cursor() as cursor:
             cursor.execute(AHEAD, given)
-            sending, waiting, retries, first, last = cursor.fetchone()
+            *counts, first, last = cursor.fetchone()
         complete = len(looked_at) == len(touched)
-        return Ahead(int(sending), int(waiting), int(retries), first, last, complete)
+        return Ahead(*map(int, counts), first, last, complete)
     except bounded.TooLong:
         return None
 

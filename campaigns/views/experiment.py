@@ -90,7 +90,7 @@ def rows(groups: list[Group], message: Message, by: str) -> list[Row]:
 def title_of(group: Group, message: Message) -> str:
     """What the group was told."""
     if group.kept:
-        return _("Kept back")
+        return _("Control group")
     if not group.variant:
         return message.title
     others = message.variants

@@ -152,26 +152,29 @@ def test_parked_batches_with_their_error_and_who_may_try_again(
     assert "parked" not in text(bob.get(at(run, "report_batches")))
 
 
-def wait(run: Run, batch: Batch, minutes: int, attempts: int) -> None:
+def wait(run: Run, batch: Batch, minutes: int, attempts: int, reason: str = "") -> None:
     """The first device of a batch waits so long."""
     Delivery.objects.filter(run_id=run.pk, subscription_id=batch.first).update(
-        not_before=timezone.now() + timedelta(minutes=minutes), attempts=attempts
+        not_before=timezone.now() + timedelta(minutes=minutes), attempts=attempts, reason=reason
     )
     change(batch, token=1)
 
 
 def test_what_waits_and_until_when(run: Run, bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two, three, _four = parts(run)
+    one, two, three, four = parts(run)
     wait(run, one, 4, attempts=1)
     wait(run, two, 9, attempts=2)
-    wait(run, three, 20, attempts=0)
+    wait(run, three, 20, attempts=0, reason="service_waits")
+    wait(run, four, 10, attempts=0, reason="quiet_hours")
     said = text(bob.get(at(run, "report_batches")))
     assert "2 devices wait to be tried again: the first at" in said
     assert "1 device has not had its turn" in said
+    assert "1 device gets it later: at its own time, after quiet hours" in said
     now = timezone.now()
     ahead = progress.ahead(run, progress.batches(run, now), now)
     assert ahead and ahead.first and ahead.last
-    assert (ahead.waiting, ahead.retries, ahead.deferred, ahead.complete) == (3, 2, 1, True)
+    assert (ahead.waiting, ahead.retries, ahead.held, ahead.deferred) == (4, 2, 1, 1)
+    assert ahead.complete
     assert timedelta(minutes=15) < ahead.last - ahead.first < timedelta(minutes=17)
     monkeypatch.setattr(progress, "MOST_ROWS", 4)
     few = progress.ahead(run, progress.batches(run, now), now)
