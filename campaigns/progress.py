@@ -191,8 +191,9 @@ def ahead(run: Run, found: Batches, now: datetime) -> Ahead | None:
         with bounded.at_most(PATIENCE_MS), connection.cursor() as cursor:
             cursor.execute(AHEAD, given)
             *counts, first, last = cursor.fetchone()
+        sending, waiting, retries, held = map(int, counts)
         complete = len(looked_at) == len(touched)
-        return Ahead(*map(int, counts), first, last, complete)
+        return Ahead(sending, waiting, retries, held, first, last, complete)
     except bounded.TooLong:
         return None
 
