@@ -89,7 +89,7 @@ def test_a_new_key_loses_nobody(up: Up, firefox: Firefox) -> None:
     assert (retired, with_old) == (old, ["Retired", "1", "0"])
     assert (new != old, current) == (True, ["Current", "0", "0"])
     compose_and_send(firefox, site, title="With the old key", text="Hello", opens=f"{shop}/")
-    assert firefox.wait_for_alert("With the old key", seconds=30)["body"] == "Hello"
+    assert firefox.wait_for_alert("With the old key", seconds=90)["body"] == "Hello"
 
     after = visit_again(firefox, shop)
     assert (after["id"], after["install"]) == (after["before"]["id"], after["before"]["install"])
