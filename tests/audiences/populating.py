@@ -136,10 +136,10 @@ def _store_lists(site: Site, other: Site, population: Population) -> None:
 
 def _store_messages(site: Site, population: Population, ids: Sequence[int]) -> None:
     for campaign_id in CAMPAIGNS[:-1]:
+        campaign = make_campaign(site, id=campaign_id)
         sent = [one for one in population.world.sent if one.campaign == campaign_id]
         if not sent:
             continue
-        campaign = make_campaign(site, id=campaign_id)
         moments = [one.sent_at for one in sent]
         answers = [at for one in sent for at in (one.clicked_at, one.dismissed_at) if at]
         late = timedelta(days=RECEIPT_DAYS)
