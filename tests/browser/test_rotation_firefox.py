@@ -97,7 +97,7 @@ def test_a_new_key_loses_nobody(up: Up, firefox: Firefox) -> None:
     assert ring(firefox, site) == [[new, "Current", "1", "0"], [old, "Retired", "0", "0"]]
     assert [one["id"] for one in people(web, key)] == [person["id"]]
     compose_and_send(firefox, site, title="With the new key", text="Hello", opens=f"{shop}/")
-    assert firefox.wait_for_alert("With the new key", seconds=30)["body"] == "Hello"
+    assert firefox.wait_for_alert("With the new key", seconds=90)["body"] == "Hello"
 
     ring(firefox, site)
     firefox.click("[data-dialog^=delete-]")
