@@ -99,6 +99,10 @@ class Site(models.Model):
     # Signed identity: while required, an external id without a valid HMAC is ignored.
     identity_secret = models.BinaryField(default=crypto.new_encrypted_secret, editable=False)
     identity_required = models.BooleanField(_("require signed identity"), default=False)
+    # PEM of a P-256 key: identities may also be signed by its private half (ES256); "" for none.
+    identity_public_key = models.TextField(blank=True)
+    # Stands in the site's apps, so it is no secret: what registers devices there. "" for none.
+    app_key = models.CharField(max_length=40, blank=True, editable=False)
     # All campaigns of the site together send at most so many messages a minute; null: no limit.
     throttle = models.PositiveIntegerField(
         _("messages a minute"), null=True, blank=True, validators=[MinValueValidator(6)]

@@ -30,7 +30,7 @@ from audiences.bounded import Ended, TooLong
 from audiences.catalogue import Scope
 from audiences.platforms import KINDS, Platforms, of_kind
 from audiences.rules import Rule
-from subscribers.models import Subscriber, Subscription
+from subscribers.models import Channel, Subscriber, Subscription
 
 __all__ = ["ACTIVE", "Ended", "Ids", "Reach", "TooLong", "count", "exact", "matching"]
 
@@ -222,7 +222,7 @@ def _sums(parts: Iterable[QuerySet[Any, Any]], figures: Mapping[str, str]) -> di
 
 
 def _channels() -> list[str]:
-    return list(Subscription.Channel.values)
+    return list(Channel.values)
 
 
 def sample(share: int) -> Ids | None:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Site
 from audiences import countries, languages
 from audiences.models import Audience, AudienceSize, ListUpload, StaticList
-from subscribers.models import Cart, EventName, Subscriber, Subscription
+from subscribers.models import Cart, Channel, EventName, Subscriber, Subscription
 
 # People, devices or open carts, the newest; and events of one name.
 LOOKED_AT = 20_000
@@ -157,7 +157,7 @@ def _primary(language: str) -> str:
 
 
 def _channel(value: str) -> str:
-    return str(Subscription.Channel(value).label)
+    return str(Channel(value).label)
 
 
 def _of_events(items: str) -> Find:

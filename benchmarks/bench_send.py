@@ -207,7 +207,7 @@ def deliver(run: Run) -> int:
 def some_endpoints(site: Site, count: int) -> list[Endpoint]:
     from subscribers.models import Subscription
 
-    chosen = Subscription.objects.filter(site=site).select_related("vapid_key")
+    chosen = Subscription.objects.filter(site=site).select_related("credential")
     return [device.address() for device in chosen.order_by("pk")[:count]]
 
 

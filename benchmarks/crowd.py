@@ -74,7 +74,7 @@ FROM crowd ORDER BY n
 DEVICES = """
 INSERT INTO subscribers_subscription
     (public_id, site_id, subscriber_id, channel, state, state_at, endpoint, endpoint_hash,
-     p256dh, auth, vapid_key_id, install_id, language, time_zone, browser, platform, created_at,
+     p256dh, auth, credential_id, install_id, language, time_zone, browser, platform, created_at,
      last_seen_at)
 SELECT gen_random_uuid(), %(site)s, id, 'web',
     CASE WHEN state < 0.88 THEN 'active' WHEN state < 0.96 THEN 'gone' ELSE 'unsubscribed' END,

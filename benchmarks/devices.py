@@ -33,7 +33,7 @@ WITH numbers AS (
 )
 INSERT INTO subscribers_subscription
     (public_id, site_id, subscriber_id, channel, state, state_at, endpoint, endpoint_hash,
-     p256dh, auth, vapid_key_id, language, time_zone, browser, platform, created_at, last_seen_at)
+     p256dh, auth, credential_id, language, time_zone, browser, platform, created_at, last_seen_at)
 SELECT gen_random_uuid(), %(site)s, person, 'web', 'active', now(), endpoint,
     sha256(convert_to(endpoint, 'UTF8')), (%(p256dh)s::bytea[])[1 + n %% %(keys)s],
     (%(auth)s::bytea[])[1 + n %% %(keys)s], %(vapid)s, 'en', 'Europe/Oslo', 'Chrome', 'Android',

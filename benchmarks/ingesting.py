@@ -30,10 +30,10 @@ NO_DEVICE_INDEX = "DROP INDEX subscription_audience"
 DEVICES = """
 INSERT INTO subscribers_subscription
     (public_id, site_id, subscriber_id, channel, state, state_at, endpoint, endpoint_hash, p256dh,
-     auth, vapid_key_id, install_id, language, time_zone, browser, platform, created_at,
+     auth, credential_id, install_id, language, time_zone, browser, platform, created_at,
      last_seen_at)
 SELECT gen_random_uuid(), site_id, subscriber_id, channel, state, now(), endpoint,
-    sha256(convert_to(id || clock_timestamp()::text, 'UTF8')), p256dh, auth, vapid_key_id,
+    sha256(convert_to(id || clock_timestamp()::text, 'UTF8')), p256dh, auth, credential_id,
     gen_random_uuid(), language, time_zone, browser, platform, now(), now()
 FROM subscribers_subscription
 WHERE site_id = %s AND id > (SELECT max(id) FROM subscribers_subscription WHERE site_id = %s) - %s

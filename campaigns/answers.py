@@ -161,13 +161,13 @@ class Stop:
 
 def stops(run: Run) -> list[Stop]:
     """What a person has to decide about before a run may go on."""
-    tripped = run.trials.filter(state=Trial.State.TRIPPED).select_related("vapid_key")
+    tripped = run.trials.filter(state=Trial.State.TRIPPED).select_related("credential")
     return [_stop(trial) for trial in tripped.order_by("pk")]
 
 
 def _stop(trial: Trial) -> Stop:
     refusal = next((one for one in trial.samples if one["status"] not in (404, 410)), None)
-    public = vapid.public_text(trial.vapid_key)
+    public = vapid.public_text(trial.credential)
     return Stop(
         service=service_name(trial.origin),
         origin=trial.origin,

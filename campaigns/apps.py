@@ -17,4 +17,4 @@ class CampaignsConfig(AppConfig):
         choices.offer("campaigns", engagement.choices)
         uses.register(using.waiting, using.planning)
 
-        pre_delete.connect(keep_while_sending, sender="subscribers.VapidKey")
+        pre_delete.connect(keep_while_sending, sender="subscribers.Credential")

@@ -25,7 +25,7 @@ from accounts import crypto
 from accounts.templatetags.beckon import in_percent, number
 from campaigns import epochs, pace
 from campaigns.vitals import Vitals
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 
 CLOCK_SECONDS: Final = 30.0
 SLOW_DATABASE_MS: Final = 250.0
@@ -150,7 +150,7 @@ def disk() -> Checkup:
 def secrets() -> Checkup:
     """Whether ENCRYPTION_KEYS open the private keys of the sites."""
     closed = 0
-    keys = VapidKey.objects.values_list("private_key", flat=True)
+    keys = Credential.objects.values_list("private_key", flat=True)
     for key in keys:
         try:
             crypto.decrypt(key)

@@ -18,7 +18,7 @@ from campaigns.ledger import Claimed, Shut
 from campaigns.models import Batch, Delivery, Run
 from campaigns.personal import Renderer
 from subscribers import vapid
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 from subscribers.transports.keys import VapidIdentity
 from subscribers.transports.messages import DeliveryRequest, Endpoint, Urgency
 from subscribers.transports.messages import Message as PushMessage
@@ -94,7 +94,7 @@ class Requests:
         run, device = self._run, row.subscription_id
         tag = tokens.topic(run.pk, device)
         token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
-        identity = self._identities[row.vapid_key_id]
+        identity = self._identities[row.credential_id]
         endpoint = Endpoint(row.endpoint, bytes(row.p256dh), bytes(row.auth), identity)
         filled = self._payloads.get(device) or self._renderer.payload(token=token, tag=tag)
         return endpoint, PushMessage(filled, self._ttl, self._urgency, tag)
@@ -152,7 +152,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         row for row in rows if row.state == Delivery.State.PLANNED and row.reason != "quiet_hours"
     ]
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
-    keys = VapidKey.objects.in_bulk({row.vapid_key_id for row in sending})
+    keys = Credential.objects.in_bulk({row.credential_id for row in sending})
     identities = {pk: vapid.identity(key) for pk, key in keys.items()}
     payloads = judged.payloads if judged else {}
     requests = Requests(run, identities, renderer, payloads) if sending else None

@@ -6,10 +6,10 @@ from django.db.models import Model, ProtectedError
 from django.utils import timezone
 
 from campaigns.models import Batch
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 
 
-def keep_while_sending(instance: VapidKey, **_signal: Any) -> None:
+def keep_while_sending(instance: Credential, **_signal: Any) -> None:
     """ProtectedError while a batch of the key's site is leased.
 
     No device has the key any more, but one that had it may be in a window on its way, and its

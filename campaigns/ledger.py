@@ -33,7 +33,7 @@ WITH due AS (
       AND (%(only)s::bigint[] IS NULL OR subscription_id = ANY(%(only)s))
     ORDER BY subscription_id LIMIT %(limit)s FOR UPDATE
 ), device AS (
-    SELECT id, state, endpoint, p256dh, auth, vapid_key_id FROM subscribers_subscription
+    SELECT id, state, endpoint, p256dh, auth, credential_id FROM subscribers_subscription
     WHERE id IN (SELECT subscription_id FROM due) ORDER BY id FOR SHARE
 ), shut AS (
     SELECT * FROM unnest(%(origins)s::text[], %(untils)s::timestamptz[], %(steps)s::float8[])
@@ -75,7 +75,7 @@ WHERE d.month = s.month AND d.run_id = s.run_id AND d.subscription_id = s.subscr
     AND (s.state IS DISTINCT FROM 'active' OR s.later IS NOT NULL OR s.verdict IS NOT NULL
         OR s.turn <= %(most)s)
 RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d.sent_at)::float8,
-    s.endpoint, s.p256dh, s.auth, s.vapid_key_id
+    s.endpoint, s.p256dh, s.auth, s.credential_id
 """
 # Whose row becomes SENDING. The state is null where the device was erased.
 SENDS = "(s.state IS NOT DISTINCT FROM 'active' AND s.later IS NULL AND s.verdict IS NULL)"
@@ -122,7 +122,7 @@ class Claimed(NamedTuple):
     endpoint: str
     p256dh: bytes
     auth: bytes
-    vapid_key_id: int
+    credential_id: int
 
 
 class Verdict(NamedTuple):

@@ -126,7 +126,7 @@ def accepted_before(run: Run, pair: Pair) -> bool:
         month=run.month,
         run_id=run.pk,
         state=Delivery.State.ACCEPTED,
-        subscription__vapid_key=key,
+        subscription__credential=key,
         subscription__endpoint__startswith=f"{origin}/",
     ).exists()
 
@@ -147,7 +147,7 @@ def is_rare(run: Run, pair: Pair, *, refused: int, accepted: int) -> bool:
 
 
 def pair_of(landed: Landed) -> Pair:
-    return landed.flight.row.vapid_key_id, landed.flight.origin
+    return landed.flight.row.credential_id, landed.flight.origin
 
 
 def is_kind(landed: Landed, kind: OutcomeKind) -> bool:

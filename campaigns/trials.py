@@ -25,9 +25,9 @@ SAMPLES = 5
 
 # Whether this run's key was refused is told by its outcome; what counts here are the numbers.
 NOTE = """
-INSERT INTO campaigns_trial AS t (run_id, vapid_key_id, origin, state, answered, gone, samples)
+INSERT INTO campaigns_trial AS t (run_id, credential_id, origin, state, answered, gone, samples)
 VALUES (%s, %s, %s, 'open', %s, %s, %s)
-ON CONFLICT (run_id, vapid_key_id, origin) DO UPDATE SET
+ON CONFLICT (run_id, credential_id, origin) DO UPDATE SET
     answered = t.answered + excluded.answered, gone = t.gone + excluded.gone,
     samples = jsonb_path_query_array(excluded.samples || t.samples, '$[0 to 4]')
 RETURNING id, state, answered, gone
@@ -67,7 +67,7 @@ class Answers:
 def settled(run_id: int) -> set[Pair]:
     """The pairs of a run that need no more counting."""
     decided = Trial.objects.filter(run=run_id).exclude(state=Trial.State.OPEN)
-    return set(decided.values_list("vapid_key_id", "origin"))
+    return set(decided.values_list("credential_id", "origin"))
 
 
 def answered(run_id: int) -> int:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Site, User
 from config import sandbox_shopping
 from subscribers import emails, vapid
-from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription, VapidKey
+from subscribers.models import ConsentRecord, Credential, Prompt, Subscriber, Subscription
 from subscribers.onboarding import create_site
 from subscribers.transports.keys import parse_auth, parse_p256dh
 
@@ -74,7 +74,7 @@ def demo_site(owner: User) -> Site:
     return site
 
 
-def new_devices(key: VapidKey, count: int) -> list[dict[str, Any]]:
+def new_devices(key: Credential, count: int) -> list[dict[str, Any]]:
     """Virtual browsers at the sandbox, as a browser's PushSubscription.toJSON() gives them."""
     request = urllib.request.Request(  # noqa: S310 - our own address, not somebody's input
         f"http://127.0.0.1:{settings.PUSH_PORT}/devices",
@@ -101,7 +101,7 @@ def add_samples(site_id: str | UUID, count: int = SAMPLES) -> None:
 @transaction.atomic
 def add_chunk(
     site: Site,
-    key: VapidKey,
+    key: Credential,
     prompt: Prompt | None,
     devices: list[dict[str, Any]],
     chance: random.Random,
@@ -147,7 +147,7 @@ def person(site: Site, now: datetime, chance: random.Random) -> Subscriber:
 
 
 def subscription(
-    of: Subscriber, key: VapidKey, device: dict[str, Any], chance: random.Random
+    of: Subscriber, key: Credential, device: dict[str, Any], chance: random.Random
 ) -> Subscription:
     """One device of a person, at the sandbox."""
     language, zone, _weight = chance.choices(PLACES, [place[2] for place in PLACES])[0]
@@ -163,7 +163,7 @@ def subscription(
         endpoint_hash=hashlib.sha256(endpoint.encode()).digest(),
         p256dh=parse_p256dh(device["keys"]["p256dh"]),
         auth=parse_auth(device["keys"]["auth"]),
-        vapid_key=key,
+        credential=key,
         language=language,
         time_zone=zone,
         browser=browser,

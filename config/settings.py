@@ -100,6 +100,18 @@ DEMO = flag("DEMO", default=False)
 EXTRA_PUSH_ORIGINS = frozenset(
     origin("EXTRA_PUSH_ORIGINS", word) for word in words("EXTRA_PUSH_ORIGINS")
 )
+# Where apps' messages go and where Google gives access tokens. Anything else is a stand-in, whose
+# origin EXTRA_PUSH_ORIGINS must name, too.
+FCM_ORIGIN = origin("FCM_ORIGIN", env.str("FCM_ORIGIN", default="https://fcm.googleapis.com"))
+FCM_TOKEN_URI = env.str("FCM_TOKEN_URI", default="https://oauth2.googleapis.com/token")
+FCM_PER_MINUTE = number("FCM_PER_MINUTE", 600_000, least=60, most=100_000_000)
+APNS_ORIGIN = origin("APNS_ORIGIN", env.str("APNS_ORIGIN", default="https://api.push.apple.com"))
+APNS_SANDBOX_ORIGIN = origin(
+    "APNS_SANDBOX_ORIGIN",
+    env.str("APNS_SANDBOX_ORIGIN", default="https://api.sandbox.push.apple.com"),
+)
+# Certificates (PEM) that push services are trusted by, instead of the system's.
+PUSH_CA_FILE = env.str("PUSH_CA_FILE", default="")
 VAPID_SUBJECT = env.str("VAPID_SUBJECT", default="mailto:push@beckon.example")
 
 SECRET_KEY = secret("SECRET_KEY", "secret_key")

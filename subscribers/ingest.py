@@ -22,7 +22,14 @@ from accounts.models import Site
 from subscribers import consent, erasure
 from subscribers.agents import browser_and_platform
 from subscribers.incoming import Incoming, Refused
-from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription, VapidKey
+from subscribers.models import (
+    Channel,
+    ConsentRecord,
+    Credential,
+    Prompt,
+    Subscriber,
+    Subscription,
+)
 from subscribers.races import look_again
 
 SITE_KEY = re.compile(r"[A-Za-z0-9_-]{1,22}")
@@ -35,13 +42,13 @@ class Ring:
     """A site with its VAPID keys, the current one first."""
 
     site: Site
-    keys: tuple[VapidKey, ...]
+    keys: tuple[Credential, ...]
 
     @property
-    def current(self) -> VapidKey:
+    def current(self) -> Credential:
         return self.keys[0]
 
-    def find(self, public: bytes | None) -> VapidKey:
+    def find(self, public: bytes | None) -> Credential:
         """The site's key with this public point; None means the current one."""
         if public is None:
             return self.current
@@ -56,7 +63,7 @@ def ring(site_key: str) -> Ring | None:
     if not SITE_KEY.fullmatch(site_key):
         return None
     # Descending puts NULL first in PostgreSQL: the key that is not retired.
-    keys = VapidKey.objects.filter(site__key=site_key).select_related("site")
+    keys = Credential.objects.filter(site__key=site_key, channel=Channel.WEB).select_related("site")
     newest_first = tuple(keys.order_by("-retired_at"))
     return Ring(newest_first[0].site, newest_first) if newest_first else None
 
@@ -76,7 +83,7 @@ def subscribe(ring: Ring, incoming: Incoming, *, user_agent: str) -> tuple[Subsc
     try:
         return look_again(lambda: _upsert(ring.site, key, incoming, user_agent))
     except IntegrityError:
-        if VapidKey.objects.filter(pk=key.pk).exists():
+        if Credential.objects.filter(pk=key.pk).exists():
             raise
         # Deleted since it was looked up. The snippet takes the current one on the next page.
         raise _foreign() from None
@@ -87,7 +94,7 @@ def _foreign() -> Refused:
 
 
 def _upsert(
-    site: Site, key: VapidKey, incoming: Incoming, user_agent: str
+    site: Site, key: Credential, incoming: Incoming, user_agent: str
 ) -> tuple[Subscription, bool]:
     endpoint_hash = digest(incoming.endpoint)
     match = Q(endpoint_hash=endpoint_hash)
@@ -104,7 +111,7 @@ def _upsert(
     return _create(site, key, incoming, user_agent), True
 
 
-def _create(site: Site, key: VapidKey, incoming: Incoming, user_agent: str) -> Subscription:
+def _create(site: Site, key: Credential, incoming: Incoming, user_agent: str) -> Subscription:
     erased = erasure.found(site, incoming.endpoint, incoming.install_id)
     if incoming.sync and erased.exists():
         raise Refused("erased", "This person was erased. Ask the visitor again.", status=410)
@@ -130,7 +137,7 @@ def _create(site: Site, key: VapidKey, incoming: Incoming, user_agent: str) -> S
 def _refresh(
     known: Subscription,
     twin: Subscription | None,
-    key: VapidKey,
+    key: Credential,
     incoming: Incoming,
     user_agent: str,
 ) -> None:
@@ -154,11 +161,11 @@ def _refresh(
         _saw(known)
 
 
-def _changes(known: Subscription, key: VapidKey, incoming: Incoming) -> dict[str, Any]:
+def _changes(known: Subscription, key: Credential, incoming: Incoming) -> dict[str, Any]:
     """What the browser says differently. It never takes a language or zone away."""
     said: dict[str, Any] = {
         # Who does not say with which key has not changed it.
-        "vapid_key_id": key.pk if incoming.key else known.vapid_key_id,
+        "credential_id": key.pk if incoming.key else known.credential_id,
         "install_id": incoming.install_id or known.install_id,
         "language": incoming.language or known.language,
         "time_zone": incoming.time_zone or known.time_zone,
@@ -169,7 +176,7 @@ def _changes(known: Subscription, key: VapidKey, incoming: Incoming) -> dict[str
     return changes
 
 
-def _move(seen: Subscription, key: VapidKey, incoming: Incoming, user_agent: str) -> Subscription:
+def _move(seen: Subscription, key: Credential, incoming: Incoming, user_agent: str) -> Subscription:
     """The same browser at a new address: the row, its person and its history stay."""
     browser, platform = browser_and_platform(user_agent)
     with transaction.atomic():
@@ -195,13 +202,13 @@ def _retire(twin: Subscription) -> None:
         gone.update(state_at=timezone.now())
 
 
-def _address(key: VapidKey, incoming: Incoming) -> dict[str, Any]:
+def _address(key: Credential, incoming: Incoming) -> dict[str, Any]:
     return {
         "endpoint": incoming.endpoint,
         "endpoint_hash": digest(incoming.endpoint),
         "p256dh": incoming.p256dh,
         "auth": incoming.auth,
-        "vapid_key_id": key.pk,
+        "credential_id": key.pk,
     }
 
 

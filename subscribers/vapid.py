@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Max, ProtectedError
+from django.db.models import Count, Max, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, crypto
 from accounts.models import Site, User
-from subscribers.models import Subscription, VapidKey
+from subscribers.models import Channel, Credential, Subscription
 from subscribers.transports.keys import VapidIdentity, encode_base64url, generate_vapid
 
 State = Subscription.State
@@ -38,7 +38,7 @@ class Refused(Exception):
 class Held:
     """A key, and how many devices have it: reachable, gone, and those whose person left."""
 
-    key: VapidKey
+    key: Credential
     active: int
     gone: int
     left: int
@@ -63,26 +63,32 @@ class Held:
         return f"{self.public[:8]}…{self.public[-6:]}"
 
 
-def create(site: Site) -> VapidKey:
+def create(site: Site) -> Credential:
     """A new pair for a site. The database allows one that is not retired."""
     private, public = generate_vapid()
-    return VapidKey.objects.create(
+    return Credential.objects.create(
         site=site, public_key=public, private_key=crypto.encrypt(private)
     )
 
 
-def current(site: Site) -> VapidKey:
+def current(site: Site) -> Credential:
     """The pair that new subscriptions are made with."""
-    return VapidKey.objects.get(site=site, retired_at=None)
+    return keys_of(site).get(retired_at=None)
+
+
+def keys_of(site: Site) -> QuerySet[Credential]:
+    """The whole ring."""
+    return Credential.objects.filter(site=site, channel=Channel.WEB)
 
 
 def held(site: Site) -> list[Held]:
     """The whole ring with its devices: the current key, then the retired, the latest first."""
-    rows = Subscription.objects.filter(site=site).values("vapid_key", "state").order_by()
+    of_web = Subscription.objects.filter(site=site, credential__channel=Channel.WEB)
+    rows = of_web.values("credential", "state").order_by()
     counts: dict[tuple[int, str], int] = {}
     visits: dict[int, datetime] = {}
     for row in rows.annotate(devices=Count("pk"), last=Max("last_seen_at")):
-        key = row["vapid_key"]
+        key = row["credential"]
         counts[key, row["state"]] = row["devices"]
         visits[key] = max(row["last"], visits.get(key, row["last"]))
     # Descending puts NULL first in PostgreSQL: the key that is not retired.
@@ -94,17 +100,17 @@ def held(site: Site) -> list[Held]:
             left=counts.get((key.pk, State.UNSUBSCRIBED), 0),
             last_visit=visits.get(key.pk),
         )
-        for key in VapidKey.objects.filter(site=site).order_by("-retired_at", "-pk")
+        for key in keys_of(site).order_by("-retired_at", "-pk")
     ]
 
 
 @transaction.atomic
-def rotate(site: Site, *, replaces: int, by: User) -> VapidKey:
+def rotate(site: Site, *, replaces: int, by: User) -> Credential:
     """Retire the current key, whose id is `replaces`, and make a new one.
 
     Refused if that key is not the current one any more: of two at once, one makes a key.
     """
-    row = VapidKey.objects.filter(site=site, pk=replaces, retired_at=None)
+    row = keys_of(site).filter(pk=replaces, retired_at=None)
     if not row.update(retired_at=timezone.now()):
         raise Refused(gettext("A new key has been made in the meantime. It was not made twice."))
     made = create(site)
@@ -113,13 +119,13 @@ def rotate(site: Site, *, replaces: int, by: User) -> VapidKey:
 
 
 @transaction.atomic
-def delete(key: VapidKey, *, by: User) -> None:
+def delete(key: Credential, *, by: User) -> None:
     """Remove a retired key that no device has. Refused otherwise, and while somebody sends.
 
     The row is locked before its devices are counted, so a device that is taking the key right now
     is either counted or refused by the database.
     """
-    found = VapidKey.objects.select_for_update().filter(pk=key.pk).first()
+    found = Credential.objects.select_for_update().filter(pk=key.pk).first()
     if found is None:
         return
     if found.retired_at is None:
@@ -143,12 +149,12 @@ def _in_use(devices: int) -> str:
     return sentence % {"count": f"{devices:,}"}
 
 
-def public_text(key: VapidKey) -> str:
+def public_text(key: Credential) -> str:
     """What a browser takes as `applicationServerKey`: 65 bytes as base64url without padding."""
     return encode_base64url(bytes(key.public_key))
 
 
-def identity(key: VapidKey) -> VapidIdentity:
+def identity(key: Credential) -> VapidIdentity:
     """What the transports sign with. Decrypted once per process, not once per message."""
     return _identity(key.pk, bytes(key.public_key), bytes(key.private_key), settings.VAPID_SUBJECT)
 

@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from accounts.models import Membership, Role, Site, User, normal_email
 from audiences.models import Audience
 from campaigns.models import Campaign, Message, Picture, Rendition
-from subscribers.models import Subscriber, Subscription, VapidKey
+from subscribers.models import Credential, Subscriber, Subscription
 
 PASSWORD = "correct horse battery"
 PUSH_ORIGIN = "http://127.0.0.1:8002"
@@ -67,7 +67,7 @@ def make_subscription(site: Site, **fields: Any) -> Subscription:
         fields["subscriber"] = make_subscriber(site)
     if "p256dh" not in fields:
         fields["p256dh"], fields["auth"] = browser_keys()
-    fields.setdefault("vapid_key", VapidKey.objects.get(site=site, retired_at=None))
+    fields.setdefault("credential", Credential.objects.get(site=site, retired_at=None))
     fields.setdefault("install_id", uuid.uuid4())
     fields.setdefault("browser", "Firefox")
     fields.setdefault("platform", "Linux")

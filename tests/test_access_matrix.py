@@ -126,7 +126,7 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "member_id": Membership.objects.get(user=target).pk,
         "invitation_id": Invitation.objects.get().pk,
         "key_id": key.pk,
-        "vapid_id": device.vapid_key_id,
+        "vapid_id": device.credential_id,
         "token": "no-such-token",
         "site_key": site.key,
         "subscriber_id": device.subscriber_id,

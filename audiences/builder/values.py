@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from audiences import countries, languages
 from audiences.catalogue import devices
 from audiences.shapes import RuleError
-from subscribers.models import Subscription
+from subscribers.models import Channel
 
 # A value with a comma or a space at its end stands in double quotes, as in CSV.
 _VALUE = re.compile(r'\s*(?:"((?:[^"]|"")*)"(?=\s*(?:,|$))|([^,]*))\s*(?:,|$)')
@@ -47,7 +47,7 @@ def _quoted(value: str) -> str:
 
 
 def _channel(text: str) -> str:
-    known = dict(Subscription.Channel.choices)
+    known = dict(Channel.choices)
     named = {str(label).casefold(): value for value, label in known.items()}
     return text if text in known else named.get(text.casefold(), "")
 

@@ -14,7 +14,7 @@ from audiences import countries, languages
 from audiences.catalogue import kinds
 from audiences.catalogue.base import Args, Clause, Field, Names, Scope
 from audiences.catalogue.profile import of_moment
-from subscribers.models import Subscription
+from subscribers.models import Channel, Subscription
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -70,7 +70,7 @@ def in_country(values: Iterable[str]) -> Q:
 
 
 def channel_label(value: str) -> str:
-    known = dict(Subscription.Channel.choices)
+    known = dict(Channel.choices)
     return str(known.get(value, value))
 
 

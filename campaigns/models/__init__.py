@@ -3,6 +3,7 @@
 from campaigns.models.campaigns import Campaign
 from campaigns.models.engine import Epoch, Gate, Leader, QueueMinute, ServiceMinute, Throttle, Trial
 from campaigns.models.forecasts import DryRun
+from campaigns.models.inbox import InboxMark
 from campaigns.models.ledger import (
     LETTERS,
     PUBLIC_COUNTS,
@@ -27,6 +28,7 @@ __all__ = [
     "Epoch",
     "Gate",
     "Leader",
+    "InboxMark",
     "Message",
     "Picture",
     "Policy",

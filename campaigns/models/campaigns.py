@@ -56,6 +56,11 @@ class Campaign(models.Model):
         CONVERSION = "conversion", _("Most conversions")
         HAND = "hand", _("I choose")
 
+    class Devices(models.TextChoices):
+        EVERY = "every", _("Every device of a person")
+        RECENT = "recent", _("The device that they used last")
+        MOBILE = "mobile", _("An app if they have one, else a browser")
+
     EDITABLE = (State.DRAFT, State.SCHEDULED)
     OPEN = (State.RUNNING, State.PAUSED)
 
@@ -115,6 +120,13 @@ class Campaign(models.Model):
     decide_minutes = models.PositiveIntegerField(default=240, validators=[MinValueValidator(5)])
     # The event that counts as one, for WinnerBy.CONVERSION and the report.
     conversion = models.CharField(max_length=64, default="purchase", blank=True)
+    # On which devices of a person it is shown.
+    devices = models.CharField(max_length=6, choices=Devices.choices, default=Devices.EVERY)
+    # Whether it is also in the inbox, and for how many days.
+    inbox = models.BooleanField(_("also in the inbox"), default=False)
+    inbox_days = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(1), MaxValueValidator(90)]
+    )
     # Ids of the users who wrote any of it, also by an API key that they made: none approves it.
     authors = ArrayField(models.BigIntegerField(), default=list, blank=True)
     # Why it needs a person: a paused run, or a start that came too late.

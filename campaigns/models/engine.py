@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Site
 from campaigns.models.ledger import Run
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 
 
 class Throttle(models.Model):
@@ -46,7 +46,7 @@ class Trial(models.Model):
         CONFIRMED = "confirmed"
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="trials")
-    vapid_key = models.ForeignKey(VapidKey, on_delete=models.CASCADE, related_name="+")
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE, related_name="+")
     origin = models.CharField(max_length=255)
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
     answered = models.PositiveSmallIntegerField(default=0)
@@ -58,7 +58,7 @@ class Trial(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["run", "vapid_key", "origin"], name="trial_once")
+            models.UniqueConstraint(fields=["run", "credential", "origin"], name="trial_once")
         ]
 
     def __str__(self) -> str:

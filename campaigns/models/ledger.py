@@ -133,6 +133,8 @@ class Batch(models.Model):
     # Of `unknown`, how many a person had sent again.
     resent = models.PositiveIntegerField(default=0)
     skipped_by_reason = models.JSONField(default=dict)
+    # {channel: {"displayed": int, "clicked": int, "dismissed": int}}
+    receipts = models.JSONField(default=dict)
     # Answers by push service, see campaigns.tallies.
     tallies = models.JSONField(default=dict)
 

@@ -46,6 +46,9 @@ class Message(models.Model):
     # icon, image, badge, actions, translations and overrides. At most four with A.
     weight = models.PositiveSmallIntegerField(default=50)
     variants = models.JSONField(default=list, blank=True)
+    # What apps get beside the texts (campaigns.personal.apps says what may stand here): "android"
+    # and "ios", each some of {"link", ...}.
+    app = models.JSONField(default=dict, blank=True)
     # What `coupon` means in the texts: some of {"code", "percent", "amount", "expires_at"}.
     coupon = models.JSONField(default=dict, blank=True)
     # Seconds that a push service keeps it for a device that is offline (RFC 8030 section 5.2).

@@ -1,6 +1,7 @@
 """People, the addresses at which they can be reached, the proof, and what they did."""
 
 from subscribers.models.behaviour import Cart, Event, EventName, event_number
+from subscribers.models.credentials import Channel, Credential, service_of
 from subscribers.models.people import (
     ConsentRecord,
     ErasedMark,
@@ -9,13 +10,13 @@ from subscribers.models.people import (
     Subscriber,
     Subscription,
     TestDevice,
-    VapidKey,
-    service_of,
 )
 
 __all__ = [
     "Cart",
+    "Channel",
     "ConsentRecord",
+    "Credential",
     "ErasedMark",
     "Event",
     "EventName",
@@ -24,7 +25,6 @@ __all__ = [
     "Subscriber",
     "Subscription",
     "TestDevice",
-    "VapidKey",
     "event_number",
     "service_of",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -17,51 +16,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Site, User
+from subscribers.models.credentials import Channel, Credential, service_of
 
 if TYPE_CHECKING:
     from subscribers.transports.messages import Endpoint
-
-
-# Hosts of push services, or ends of them, and what people call the service.
-PUSH_SERVICES = (
-    ("googleapis.com", "Google FCM"),
-    ("google.com", "Google FCM"),
-    ("push.services.mozilla.com", "Mozilla"),
-    ("push.apple.com", "Apple"),
-    ("notify.windows.com", "Windows"),
-)
-
-
-def service_of(address: str) -> str:
-    """The name of the push service at an endpoint or origin, else its host."""
-    host = urlsplit(address).hostname or ""
-    for suffix, name in PUSH_SERVICES:
-        if host == suffix or host.endswith(f".{suffix}"):
-            return name
-    return host
-
-
-class VapidKey(models.Model):
-    """A site's application server key pair. A subscription remembers the one it was made with."""
-
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="vapid_keys")
-    # Uncompressed P-256 point, 65 bytes (RFC 8292 section 3.2).
-    public_key = models.BinaryField(max_length=65)
-    private_key = models.BinaryField()  # encrypted, accounts.crypto
-    created_at = models.DateTimeField(default=timezone.now)
-    # Set when a newer key took its place: no new subscriptions, still sends to its own.
-    retired_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["site"], condition=Q(retired_at=None), name="vapid_one_current_key"
-            ),
-            models.UniqueConstraint(fields=["site", "public_key"], name="vapid_key_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"VAPID key {self.pk}"
 
 
 class Prompt(models.Model):
@@ -213,15 +171,17 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 class Subscription(models.Model):
     """One address on one device by one channel."""
 
-    class Channel(models.TextChoices):
-        WEB = "web", _("Web push")
-
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")
         # The person left, by us or by taking the browser's permission back.
         UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
         # The push service said 404 or 410. Soft: a later visit restores it.
         GONE = "gone", _("Gone")
+        # No address: push was not allowed, but the app or page shows an inbox.
+        INBOX = "inbox", _("Inbox only")
+
+    # Who takes part in a campaign that is also in the inbox.
+    REACHABLE = (State.ACTIVE, State.INBOX)
 
     id = models.BigAutoField(primary_key=True)
     # The only name that leaves the server.
@@ -234,17 +194,25 @@ class Subscription(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
     state_at = models.DateTimeField(default=timezone.now)
     # A capability: whoever knows it can send. Never logged, never shown (RFC 8030 section 8.3).
+    # FCM, APNS: see subscribers.transports.addresses. Inbox only: "inbox:" and the install id.
     endpoint = models.TextField()
     endpoint_hash = models.BinaryField(max_length=32)
-    p256dh = models.BinaryField(max_length=65)
-    auth = models.BinaryField(max_length=16)
-    vapid_key = models.ForeignKey(VapidKey, on_delete=models.PROTECT, related_name="subscriptions")
-    # Made by the snippet and kept in the browser: a rotated endpoint replaces, never duplicates.
+    # Of browsers; else empty.
+    p256dh = models.BinaryField(max_length=65, default=b"")
+    auth = models.BinaryField(max_length=16, default=b"")
+    # Null where there is no address.
+    credential = models.ForeignKey(
+        Credential, null=True, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    # Made by the snippet or the app and kept there: a rotated address replaces, never duplicates.
+    # Of an app it is also the proof that a request comes from it, so it is never shown.
     install_id = models.UUIDField(null=True)
     language = models.CharField(max_length=35, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     browser = models.CharField(max_length=40, blank=True)
     platform = models.CharField(max_length=40, blank=True)
+    # Of an app, as it names it: "4.12.0".
+    app_version = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
 
@@ -262,9 +230,11 @@ class Subscription(models.Model):
             ),
         ]
         indexes = [
-            # Serves planning: the active ones of a site in keyset order.
+            # Serves planning: those of a site that take part, in keyset order.
             models.Index(
-                fields=["site", "id"], condition=Q(state="active"), name="subscription_active"
+                fields=["site", "id"],
+                condition=Q(state__in=["active", "inbox"]),
+                name="subscription_reachable",
             ),
             # Serves the counting of audiences: all that a rule asks of a device, by person, without
             # a look at the rows, most of which is addresses and keys. What a visit writes
@@ -273,9 +243,9 @@ class Subscription(models.Model):
                 fields=["site", "subscriber"],
                 include=[
                     *("id", "state", "channel", "language"),
-                    *("time_zone", "browser", "platform", "created_at"),
+                    *("time_zone", "browser", "platform", "app_version", "created_at"),
                 ],
-                name="subscription_audience",
+                name="subscription_of_person",
             ),
         ]
 
@@ -293,15 +263,16 @@ class Subscription(models.Model):
         return service_of(self.endpoint)
 
     def address(self) -> Endpoint:
-        """What the transport needs to reach it. Load `vapid_key` with it."""
+        """What web push needs to reach a browser. Load `credential` with it."""
         from subscribers import vapid
         from subscribers.transports.messages import Endpoint
 
+        assert self.credential is not None  # noqa: S101 - no browser without one
         return Endpoint(
             url=self.endpoint,
             p256dh=bytes(self.p256dh),
             auth=bytes(self.auth),
-            vapid=vapid.identity(self.vapid_key),
+            vapid=vapid.identity(self.credential),
         )
 
 

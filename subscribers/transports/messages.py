@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .addresses import AppAddress
 from .keys import VapidIdentity
 
 MAX_LOCATION = 500
@@ -48,8 +49,9 @@ class Endpoint:
 class Message:
     """One rendered message.
 
-    `payload`: plain bytes, at most 3,993; `ttl`: seconds; `topic`: '' or exactly 32 base64url
-    characters (RFC 8030 section 5.4 allows fewer).
+    `payload`: plain bytes. Of web push at most 3,993; of APNs the whole body; of FCM the JSON object
+    `message` of its HTTP v1 API without the address. `ttl`: seconds; `topic`: '' or exactly 32
+    base64url characters (RFC 8030 section 5.4 allows fewer), also APNs' collapse id.
     """
 
     payload: bytes = field(repr=False)
@@ -58,7 +60,28 @@ class Message:
     topic: str
 
 
-DeliveryRequest = tuple[Endpoint, Message]
+@dataclass(frozen=True)
+class AppKey:
+    """What requests to FCM or APNs are authorised by.
+
+    `token`: the bearer token; `base`: `scheme://host[:port]` that takes them; `sandbox`: the same
+    for apps of APNs that were built for development.
+    """
+
+    token: str = field(repr=False)
+    base: str
+    sandbox: str = ""
+
+
+@dataclass(frozen=True)
+class AppEndpoint:
+    """Where one app on one device is reached. Its address is a capability and stays out of logs."""
+
+    address: AppAddress = field(repr=False)
+    key: AppKey
+
+
+DeliveryRequest = tuple[Endpoint | AppEndpoint, Message]
 
 
 @dataclass(frozen=True)

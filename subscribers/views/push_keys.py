@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import SiteRequest, member
 from accounts.models import Role
 from subscribers import vapid
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 
 
 @member(Role.ADMIN)
@@ -30,8 +30,8 @@ def push_keys(request: SiteRequest) -> HttpResponse:
     )
 
 
-def _key(request: SiteRequest, vapid_id: int) -> VapidKey:
-    return get_object_or_404(VapidKey, site=request.site, pk=vapid_id)
+def _key(request: SiteRequest, vapid_id: int) -> Credential:
+    return get_object_or_404(vapid.keys_of(request.site), pk=vapid_id)
 
 
 @member(Role.ADMIN)

@@ -67,7 +67,7 @@ def store(site: Site, other: Site, population: Population) -> list[int]:
 
 
 def _store_devices(site: Site, population: Population) -> list[int]:
-    key = site.vapid_keys.get()
+    key = site.credentials.get()
     made = Subscription.objects.bulk_create(
         Subscription(
             site=site,
@@ -77,7 +77,7 @@ def _store_devices(site: Site, population: Population) -> list[int]:
             endpoint_hash=hashlib.sha256(bytes([number])).digest(),
             p256dh=b"",
             auth=b"",
-            vapid_key=key,
+            credential=key,
             language=device.language,
             time_zone=device.time_zone,
             channel=device.channel,

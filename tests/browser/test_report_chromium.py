@@ -265,10 +265,10 @@ def test_speed_limit_is_set_while_it_runs(
 
 def ask(run: Run) -> None:
     """The circuit breaker stops the run."""
-    key = run.campaign.site.vapid_keys.get()
+    key = run.campaign.site.credentials.get()
     samples = [{"status": 410, "reason": "410", "detail": "no " + "longer " * 40}]
     fields = {"origin": PUSH_ORIGIN, "answered": 200, "gone": 14, "samples": samples}
-    Trial.objects.create(run=run, vapid_key=key, state=Trial.State.TRIPPED, **fields)
+    Trial.objects.create(run=run, credential=key, state=Trial.State.TRIPPED, **fields)
     starting.pause(run.campaign, reason="14 of the first 200 devices are gone.")
 
 

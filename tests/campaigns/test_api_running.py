@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Site
 from campaigns import planning, starting
 from campaigns.models import Batch, Campaign, Delivery, Message, Run, Trial
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 from tests.campaigns import senders
 from tests.campaigns.calling import Call, caller
 from tests.campaigns.engine import drive
@@ -80,7 +80,7 @@ def test_all_of_a_patch_or_nothing(
 def test_pause_and_resume(site: Site, call: Call) -> None:
     campaign = running(site)
     trial = Trial.objects.create(
-        run=Run.objects.get(), vapid_key=VapidKey.objects.get(), origin="https://push.example"
+        run=Run.objects.get(), credential=Credential.objects.get(), origin="https://push.example"
     )
     paused = call("post", f"{campaign.pk}/pause/").json()
     assert (paused["state"], paused["attention"][:17]) == ("paused", "Paused by API key")

@@ -29,7 +29,7 @@ from campaigns import (
 from campaigns.ledger import Shut
 from campaigns.models import Batch, Delivery, Message, Run, Trial
 from campaigns.sending import Turn
-from subscribers.models import Subscription, VapidKey
+from subscribers.models import Credential, Subscription
 from subscribers.transports.messages import Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
@@ -243,7 +243,7 @@ def test_sending_again_and_the_first_answers_of_a_run_get_out_of_each_others_way
     run = planned(site, "lost", "busy")
     drive(run, FakeService(lost=senders.UNKNOWN, busy=senders.BUSY))
     Trial.objects.all().delete()
-    key = VapidKey.objects.get().pk
+    key = Credential.objects.get().pk
     Batch.objects.update(due_at=timezone.now())
     lease = leases.take(Batch.objects.get().pk)
     assert lease is not None

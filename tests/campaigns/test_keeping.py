@@ -27,10 +27,10 @@ def test_a_key_stays_while_a_batch_of_its_site_is_leased(site: Site) -> None:
     leased(site, timedelta(seconds=30))
     with pytest.raises(vapid.Refused, match="being sent right now"):
         vapid.delete(old, by=admin)
-    assert site.vapid_keys.count() == 2
+    assert site.credentials.count() == 2
     Batch.objects.update(leased_until=None)
     vapid.delete(old, by=admin)
-    assert site.vapid_keys.count() == 1
+    assert site.credentials.count() == 1
 
 
 @pytest.mark.parametrize("until", [timedelta(seconds=-1), timedelta(seconds=30)])
@@ -40,4 +40,4 @@ def test_a_dead_lease_or_another_site_keeps_nothing(site: Site, until: timedelta
     leased(site, timedelta(seconds=-1))
     leased(make_site(name="Other"), until)
     vapid.delete(old, by=admin)
-    assert site.vapid_keys.count() == 1
+    assert site.credentials.count() == 1

@@ -15,7 +15,7 @@ from audiences import bounded
 from campaigns import answers, pace, planning, progress, reports, starting, tallies
 from campaigns.models import Batch, Campaign, Delivery, Gate, Run, Trial
 from campaigns.progress import Step
-from subscribers.models import Subscription, VapidKey
+from subscribers.models import Credential, Subscription
 from tests.campaigns import senders
 from tests.campaigns.engine import drive
 from tests.campaigns.reporting import at, device, text
@@ -251,9 +251,9 @@ def test_unknown_is_sent_again_by_a_marketer_who_is_told_what_may_happen(
 
 def trip(run: Run, **fields: Any) -> None:
     """The circuit breaker has stopped the run."""
-    key = VapidKey.objects.get(site=run.campaign.site)
+    key = Credential.objects.get(site=run.campaign.site)
     Trial.objects.filter(run=run).delete()
-    Trial.objects.create(run=run, vapid_key=key, state=Trial.State.TRIPPED, **fields)
+    Trial.objects.create(run=run, credential=key, state=Trial.State.TRIPPED, **fields)
     starting.pause(run.campaign, reason="The circuit breaker.")
 
 

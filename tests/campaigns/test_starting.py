@@ -9,7 +9,7 @@ from accounts.models import AuditEvent, Site
 from campaigns import drafting, planning, sending, starting
 from campaigns.models import Batch, Campaign, Run, Trial
 from campaigns.refusals import Refused
-from subscribers.models import VapidKey
+from subscribers.models import Credential
 from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_site, make_subscription
 
@@ -170,7 +170,7 @@ def test_pausing_and_resuming_ask_for_the_right_state(site: Site) -> None:
 
 def test_resuming_says_go_on_to_what_the_first_answers_had_stopped(site: Site) -> None:
     campaign, other = make_campaign(site), make_campaign(site)
-    key = VapidKey.objects.get(site=site)
+    key = Credential.objects.get(site=site)
     runs = [starting.start(one) for one in (campaign, other)]
     states = Trial.State
     for run, origin, state in (
@@ -179,7 +179,7 @@ def test_resuming_says_go_on_to_what_the_first_answers_had_stopped(site: Site) -
         (runs[0], "https://c.example", states.PASSED),
         (runs[1], "https://a.example", states.TRIPPED),
     ):
-        Trial.objects.create(run=run, vapid_key=key, origin=origin, state=state)
+        Trial.objects.create(run=run, credential=key, origin=origin, state=state)
     starting.pause(campaign, reason="half of them are gone")
     starting.resume(campaign)
     found = Trial.objects.order_by("pk").values_list("state", flat=True)

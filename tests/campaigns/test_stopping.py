@@ -15,7 +15,7 @@ from campaigns.models import Batch, Campaign, Delivery, Run
 from campaigns.refusals import Refused
 from config import ticker
 from subscribers import vapid
-from subscribers.models import Subscription, TestDevice, VapidKey
+from subscribers.models import Credential, Subscription, TestDevice
 from subscribers.transports.messages import Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
@@ -146,10 +146,10 @@ def test_a_planner_that_is_told_to_stop_ends_after_its_chunk(
 
 
 def test_a_device_with_an_old_key_that_is_not_its_own_stops_nobody_else(site: Site) -> None:
-    VapidKey.objects.update(retired_at=timezone.now())
-    old = VapidKey.objects.get()
+    Credential.objects.update(retired_at=timezone.now())
+    old = Credential.objects.get()
     vapid.create(site)
-    alone = device(site, "old", vapid_key=old)
+    alone = device(site, "old", credential=old)
     run = starting.start(make_campaign(site))
     drive(run, FakeService(old=MISMATCH))
     assert states(run) == ("finished", "finished")

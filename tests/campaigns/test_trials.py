@@ -120,9 +120,9 @@ def test_until_enough_has_been_answered_one_window_is_on_the_way(settings: Setti
 def test_who_tripped_it_and_died_is_followed_by_one_who_pauses() -> None:
     run, service = started(gone=0, good=3)
     device = Subscription.objects.first()
-    assert device is not None
+    assert device is not None and device.credential is not None
     Trial.objects.create(
-        run=run, vapid_key=device.vapid_key, origin=OTHER_ORIGIN, state="tripped", gone=12
+        run=run, credential=device.credential, origin=OTHER_ORIGIN, state="tripped", gone=12
     )
     send(run, service)
     assert service.log == []

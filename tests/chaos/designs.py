@@ -83,7 +83,7 @@ def next_window(batch: Batch) -> list[int]:
 def send(sender: Sender, window: Sequence[int]) -> list[tuple[int, Outcome]]:
     """The devices of a window and what became of each."""
     message = Message(payload=b"{}", ttl=60, urgency=Urgency.NORMAL, topic="")
-    for device in Subscription.objects.select_related("vapid_key").filter(pk__in=window):
+    for device in Subscription.objects.select_related("credential").filter(pk__in=window):
         request: DeliveryRequest = (device.address(), message)
         sender.start(device.pk, request)
     outcomes: list[tuple[int, Outcome]] = []

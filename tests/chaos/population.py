@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from accounts.models import Site
-from subscribers.models import Subscriber, Subscription, VapidKey
+from subscribers.models import Credential, Subscriber, Subscription
 from tests.chaos.pushing import PushService
 from tests.factories import make_site
 
@@ -43,7 +43,7 @@ class Population:
 def populate(push: PushService, count: int) -> Population:
     """The same mix of browsers and languages each time."""
     site = make_site()
-    key = VapidKey.objects.get(site=site, retired_at=None)
+    key = Credential.objects.get(site=site, retired_at=None)
     rng = Random(0)  # noqa: S311 - a mix, no secret
     for first in range(0, count, CHUNK):
         made = push.make_devices(encode(bytes(key.public_key)), min(CHUNK, count - first))
@@ -63,7 +63,7 @@ def populate(push: PushService, count: int) -> Population:
 
 
 def subscription(
-    person: Subscriber, key: VapidKey, device: dict[str, Any], rng: Random
+    person: Subscriber, key: Credential, device: dict[str, Any], rng: Random
 ) -> Subscription:
     browser, platform = rng.choice(BROWSERS)
     return Subscription(
@@ -73,7 +73,7 @@ def subscription(
         endpoint_hash=hashlib.sha256(device["endpoint"].encode()).digest(),
         p256dh=decode(device["keys"]["p256dh"]),
         auth=decode(device["keys"]["auth"]),
-        vapid_key=key,
+        credential=key,
         install_id=uuid.UUID(int=rng.getrandbits(128), version=4),
         browser=browser,
         platform=platform,

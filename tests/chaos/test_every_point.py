@@ -61,9 +61,9 @@ class Mill:
         Subscription.objects.update(state=Subscription.State.ACTIVE)
         run = starting.start(make_campaign(self.site, **self.campaign))
         # The push service is known: several windows may be in flight at once.
-        key = self.site.vapid_keys.get()
+        key = self.site.credentials.get()
         Trial.objects.create(
-            run=run, vapid_key=key, origin=PUSH_ORIGIN, state=Trial.State.PASSED, answered=200
+            run=run, credential=key, origin=PUSH_ORIGIN, state=Trial.State.PASSED, answered=200
         )
         life = struck_at(run, self.design, self.log, point)
         run.refresh_from_db()

@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Site, User
 from subscribers import consent, ingest, vapid
 from subscribers.incoming import Refused, read_subscription
-from subscribers.models import ConsentRecord, Subscription, VapidKey
+from subscribers.models import ConsentRecord, Credential, Subscription
 from subscribers.transports.keys import encode_base64url, generate_vapid
 from tests.campaigns.locks import Meanwhile
 from tests.factories import browser_keys
@@ -19,7 +19,7 @@ from tests.subscribers.browsers import Browser, answer, new_endpoint
 pytestmark = pytest.mark.django_db
 
 
-def rotated(site: Site, by: User) -> tuple[VapidKey, VapidKey]:
+def rotated(site: Site, by: User) -> tuple[Credential, Credential]:
     old = vapid.current(site)
     return old, vapid.rotate(site, replaces=old.pk, by=by)
 
@@ -37,7 +37,7 @@ def test_a_rotation_moves_the_device_and_keeps_everything_else(site: Site, adam:
     visitor.subscribe()
     before = Subscription.objects.get()
     old, new = rotated(site, adam)
-    assert before.vapid_key == old
+    assert before.credential == old
     config = answer(Client().get(f"/push/{site.key}/config.json"))
     assert config["key"] == vapid.public_text(new)
     assert move(visitor, config["key"]) == 200
@@ -47,10 +47,10 @@ def test_a_rotation_moves_the_device_and_keeps_everything_else(site: Site, adam:
         before.public_id,
         before.subscriber_id,
     )
-    assert (after.vapid_key, after.state) == (new, "active")
+    assert (after.credential, after.state) == (new, "active")
     assert list(ConsentRecord.objects.values_list("action", flat=True)) == ["granted"]
     vapid.delete(old, by=adam)
-    assert list(site.vapid_keys.all()) == [new]
+    assert list(site.credentials.all()) == [new]
 
 
 def test_a_device_that_has_not_moved_yet_keeps_its_key(site: Site, adam: User) -> None:
@@ -61,7 +61,7 @@ def test_a_device_that_has_not_moved_yet_keeps_its_key(site: Site, adam: User) -
     assert said["key"] == vapid.public_text(new)
     # The worker of an early version, or a page's own code, that does not say with which key.
     assert visitor.subscribe(sync=True).status_code == 200
-    assert Subscription.objects.get().vapid_key == old
+    assert Subscription.objects.get().credential == old
 
 
 def test_a_device_with_a_key_that_is_not_of_the_ring_is_repaired(site: Site) -> None:
@@ -78,7 +78,7 @@ def test_a_device_with_a_key_that_is_not_of_the_ring_is_repaired(site: Site) -> 
     assert move(visitor, config["key"]) == 200
     after = Subscription.objects.get()
     assert (after.pk, after.endpoint) == (before.pk, visitor.endpoint)
-    assert (after.vapid_key, after.state) == (vapid.current(site), "active")
+    assert (after.credential, after.state) == (vapid.current(site), "active")
 
 
 def test_a_device_that_was_refused_for_its_key_is_repaired_when_gone(
@@ -90,7 +90,7 @@ def test_a_device_that_was_refused_for_its_key_is_repaired_when_gone(
     consent.mark_gone([Subscription.objects.get().pk])
     assert move(visitor, vapid.public_text(new)) == 200
     after = Subscription.objects.get()
-    assert (after.vapid_key, after.state) == (new, "active")
+    assert (after.credential, after.state) == (new, "active")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -139,4 +139,4 @@ def test_a_key_that_a_device_takes_meanwhile_is_not_deleted(site: Site, adam: Us
         assert not tidying.done()
     with pytest.raises(vapid.Refused, match="1 device has this key"):
         tidying.result()
-    assert Subscription.objects.get().vapid_key == old
+    assert Subscription.objects.get().credential == old

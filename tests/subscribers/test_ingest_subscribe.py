@@ -197,9 +197,9 @@ def test_a_retired_key_is_kept_with_the_subscription() -> None:
     visitor = Browser(site)
     response = visitor.subscribe(key=vapid.public_text(old))
     assert answer(response)["key"] == vapid.public_text(new)
-    assert Subscription.objects.get().vapid_key == old
+    assert Subscription.objects.get().credential == old
     visitor.subscribe(key=vapid.public_text(new))
-    assert Subscription.objects.get().vapid_key == new
+    assert Subscription.objects.get().credential == new
 
 
 def test_a_foreign_key_is_refused() -> None:
@@ -395,7 +395,7 @@ def test_many_new_addresses_of_one_install_at_once() -> None:
 
 def test_a_site_without_keys_is_unknown() -> None:
     site = make_site()
-    site.vapid_keys.all().delete()
+    site.credentials.all().delete()
     assert Browser(site).subscribe().status_code == 404
 
 

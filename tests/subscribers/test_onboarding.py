@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Membership, Role, Site
 from subscribers import vapid
-from subscribers.models import Installation, Prompt, VapidKey
+from subscribers.models import Credential, Installation, Prompt
 from subscribers.onboarding import SiteRefused, create_site
 from tests.factories import make_user
 
@@ -58,4 +58,4 @@ def test_it_rejects(field: str, change: dict[str, object]) -> None:
     assert caught.value.field == field
     assert caught.value.sentence.endswith(".")
     assert not Site.objects.exists()
-    assert not VapidKey.objects.exists()
+    assert not Credential.objects.exists()

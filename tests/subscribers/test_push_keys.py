@@ -72,7 +72,7 @@ def test_pressed_twice_makes_one(site: Site, admin: Client) -> None:
     old = vapid.current(site)
     post(admin, url(site, f"{old.pk}/replace/"))
     assert "It was not made twice." in post(admin, url(site, f"{old.pk}/replace/"))
-    assert site.vapid_keys.count() == 2
+    assert site.credentials.count() == 2
 
 
 def test_a_key_in_use_can_not_be_deleted(site: Site, admin: Client, adam: User) -> None:
@@ -83,10 +83,10 @@ def test_a_key_in_use_can_not_be_deleted(site: Site, admin: Client, adam: User) 
     assert "This key is still needed" in page
     assert url(site, f"{old.pk}/delete/") not in page
     assert "1 device has this key" in post(admin, url(site, f"{old.pk}/delete/"))
-    device.vapid_key = new
-    device.save(update_fields=["vapid_key"])
+    device.credential = new
+    device.save(update_fields=["credential"])
     assert "The key is deleted." in post(admin, url(site, f"{old.pk}/delete/"))
-    assert list(site.vapid_keys.all()) == [new]
+    assert list(site.credentials.all()) == [new]
     assert admin.post(url(site, f"{old.pk}/delete/")).status_code == 404
 
 

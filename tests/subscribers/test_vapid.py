@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import AuditEvent, Site, User
 from subscribers import consent, vapid
-from subscribers.models import ConsentRecord, VapidKey
+from subscribers.models import ConsentRecord, Credential
 from subscribers.transports.keys import BadKey, VapidSigner, check_subject
 from tests.factories import make_site, make_subscription
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 def test_identity_signs(settings: Settings) -> None:
     settings.VAPID_SUBJECT = "mailto:push@example.com"
-    key = VapidKey.objects.get(site=make_site())
+    key = Credential.objects.get(site=make_site())
     identity = vapid.identity(key)
     assert identity.subject == "mailto:push@example.com"
     header = VapidSigner().authorization(identity, "https://fcm.googleapis.com")
@@ -29,19 +29,19 @@ def test_identity_signs(settings: Settings) -> None:
 
 
 def test_identity_is_opened_once() -> None:
-    key = VapidKey.objects.get(site=make_site())
-    assert vapid.identity(key) is vapid.identity(VapidKey.objects.get(pk=key.pk))
+    key = Credential.objects.get(site=make_site())
+    assert vapid.identity(key) is vapid.identity(Credential.objects.get(pk=key.pk))
 
 
 def test_private_key_is_encrypted() -> None:
-    key = VapidKey.objects.get(site=make_site())
+    key = Credential.objects.get(site=make_site())
     private = vapid.identity(key).private_key
     assert len(private) == 32
     assert private not in bytes(key.private_key)
 
 
 def test_public_text_is_base64url_of_the_point() -> None:
-    key = VapidKey.objects.get(site=make_site())
+    key = Credential.objects.get(site=make_site())
     text = vapid.public_text(key)
     assert len(text) == 87
     assert base64.urlsafe_b64decode(text + "=") == bytes(key.public_key)
@@ -61,7 +61,7 @@ def test_rotating_retires_the_current_key(site: Site, adam: User) -> None:
     old.refresh_from_db()
     assert old.retired_at is not None
     device.refresh_from_db()
-    assert device.vapid_key == old
+    assert device.credential == old
     event = AuditEvent.objects.get(action="push_key.created")
     assert (event.site, event.actor, event.target) == (site, adam, vapid.public_text(new))
 
@@ -71,7 +71,7 @@ def test_rotating_twice_makes_one_key(site: Site, adam: User) -> None:
     vapid.rotate(site, replaces=old.pk, by=adam)
     with pytest.raises(vapid.Refused, match="in the meantime"):
         vapid.rotate(site, replaces=old.pk, by=adam)
-    assert site.vapid_keys.count() == 2
+    assert site.credentials.count() == 2
 
 
 def test_another_sites_key_is_not_rotated(site: Site, adam: User) -> None:
@@ -104,7 +104,7 @@ def test_rotating_at_once_makes_one_key(site: Site, adam: User) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["made", "refused", "refused", "refused"]
-    assert site.vapid_keys.count() == 2
+    assert site.credentials.count() == 2
 
 
 def test_held_counts_the_devices_of_each_key(
@@ -131,7 +131,7 @@ def test_deleting_a_retired_key_that_nobody_has(site: Site, adam: User) -> None:
     old = vapid.current(site)
     new = vapid.rotate(site, replaces=old.pk, by=adam)
     vapid.delete(old, by=adam)
-    assert list(site.vapid_keys.all()) == [new]
+    assert list(site.credentials.all()) == [new]
     event = AuditEvent.objects.get(action="push_key.deleted")
     assert (event.actor, event.target) == (adam, vapid.public_text(old))
     vapid.delete(old, by=adam)
@@ -141,7 +141,7 @@ def test_deleting_a_retired_key_that_nobody_has(site: Site, adam: User) -> None:
 def test_the_current_key_stays(site: Site, adam: User) -> None:
     with pytest.raises(vapid.Refused, match="New devices get this key"):
         vapid.delete(vapid.current(site), by=adam)
-    assert site.vapid_keys.count() == 1
+    assert site.credentials.count() == 1
 
 
 @pytest.mark.parametrize("state", ["active", "gone", "unsubscribed"])
@@ -154,7 +154,7 @@ def test_a_key_that_a_device_has_stays(site: Site, adam: User, state: str) -> No
     # Whatever else asks for it.
     with pytest.raises(ProtectedError):
         old.delete()
-    assert site.vapid_keys.count() == 2
+    assert site.credentials.count() == 2
 
 
 @pytest.mark.parametrize(
