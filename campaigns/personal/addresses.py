@@ -1,9 +1,11 @@
-"""Addresses with gaps: what is put in can't lead anybody elsewhere.
+"""Addresses with gaps, and deep links: what is put in can't lead anybody elsewhere.
 
 An address either begins with its scheme and whole host, written out: then what it becomes has the
 same ones, whatever is put in, for that is percent-encoded. Or it begins with a variable that holds
 an address (`{{ cart.first_item.url }}`): then it must lead to a host of the site's own, or to one
 that its author wrote out in it.
+
+A deep link may have a scheme of an app's own besides, which is written out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from campaigns.personal import scanning
 _ANCHOR = re.compile(r"(https?)://([^/?#\s{}\\@]+)(?=[/?#])", re.IGNORECASE)
 _BARE = re.compile(r"https?://[^/?#\s{}\\@]+", re.IGNORECASE)
 _HOST = re.compile(r"([\w-]+\.)*[\w-]+(:[0-9]{1,5})?")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+# What runs code, reads what is on the device, or stands for any other link.
+UNSAFE = frozenset(("javascript", "data", "file", "vbscript", "blob", "about", "content", "intent"))
 _LOOSE = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
@@ -85,3 +90,22 @@ def filled(source: str, gap: str) -> str:
     """An address, or text, with something in place of each variable: all branches written out."""
     parts = scanning.scan(source)
     return "".join({"text": one.text, "output": gap, "tag": ""}[one.kind] for one in parts)
+
+
+def scheme(url: str) -> str:
+    """With which a link or a stretch of text begins, lower case; "" for none."""
+    found = _SCHEME.match(url)
+    return found.group(1).lower() if found else ""
+
+
+def written_schemes(source: str) -> frozenset[str]:
+    """Those that an author wrote out at the beginning of a stretch of text."""
+    texts = (piece.text for piece in scanning.scan(source) if piece.kind == "text")
+    return frozenset(filter(None, map(scheme, texts)))
+
+
+def leads_into_app(url: str) -> bool:
+    """Whether a link has a scheme of an app's own, and something after it."""
+    own = scheme(url)
+    known = {"", "http", "https"} | UNSAFE
+    return own not in known and len(url) > len(own) + 1 and not _LOOSE.search(url)

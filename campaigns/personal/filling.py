@@ -93,6 +93,21 @@ class Filling:
             return self._edition.with_parameters(source)
         return self._checked(source, self._said(source, encodes=True).strip())
 
+    def link(self, source: str) -> tuple[str, frozenset[str]]:
+        """Where an app is led, "" for where a browser is; and what was missing. Aborted."""
+        if not has_liquid(source):
+            leads = source if addresses.leads_into_app(source) else self._address(source)
+            return leads, frozenset()
+        to = self._said(source, encodes=True).strip()
+        if to and not self._leads_into_app(source, to):
+            to = self._checked(source, to)
+        return to, frozenset(self._missed)
+
+    def _leads_into_app(self, source: str, to: str) -> bool:
+        if len(to) > LONGEST_ADDRESS or not addresses.leads_into_app(to):
+            return False
+        return addresses.scheme(to) in addresses.written_schemes(source)
+
     def _checked(self, source: str, url: str) -> str:
         if not self._is_safe(source, url):
             raise Aborted("bad_address")

@@ -13,12 +13,13 @@ from django.conf import settings
 from accounts.models import Site
 from campaigns import tokens
 from campaigns.models import Message
-from campaigns.personal import addresses, language, scanning, values, variables, wire
+from campaigns.personal import addresses, apps, language, scanning, values, variables, wire
 from campaigns.personal.choosing import Editions, Key, Texts
 from campaigns.personal.faults import Aborted
 from campaigns.personal.filling import Edition, Filling
 from campaigns.personal.people import Needs, Reader
 from campaigns.personal.wire import Content
+from subscribers.models import Channel
 
 # Characters that a variable is taken to put in where sizes are told before anybody is known.
 ASSUMED = 20
@@ -39,12 +40,15 @@ class Renderer:
         # Of those that do not differ from person to person.
         self._contents: dict[Key, tuple[Content, frozenset[str]]] = {}
         self._templates: dict[Key, wire.Template] = {}
+        self._app = apps.Options(message)
+        self._app_templates: dict[tuple[Key, str, tuple[str, ...]], apps.Template] = {}
         self._hosts = addresses.own_hosts(site)
 
     @cached_property
     def _names(self) -> frozenset[tuple[str, ...]]:
         texts = {self._editions.texts(key) for key in self._editions.every()}
         sources = {source for one in texts for source in one.sources}
+        sources |= {self._app.link(system) for system in apps.SYSTEMS}
         return frozenset(name for source in sources for name in names_in(source))
 
     @cached_property
@@ -64,12 +68,18 @@ class Renderer:
         """The variables that the texts name: "subscriber.first_name"."""
         return frozenset(".".join(name) for name in self._names)
 
-    def content(self, reader: Reader | None = None, variant: int | None = None) -> Content:
+    def content(
+        self,
+        reader: Reader | None = None,
+        variant: int | None = None,
+        channel: str = Channel.WEB,
+    ) -> Content:
         """What this person sees. Aborted, with the code for the ledger, if they get nothing.
 
-        `reader` None is somebody of whom nothing is known; `variant` None is A.
+        `reader` None is somebody of whom nothing is known; `variant` None is A. The links of apps
+        are filled in for channels of apps only.
         """
-        return self.rendered(reader, variant)[0]
+        return self.rendered(reader, variant, channel)[0]
 
     def defaulted(self, reader: Reader | None, variant: int | None = None) -> frozenset[str]:
         """The variables in whose place this person sees something else, or nothing."""
@@ -79,10 +89,13 @@ class Renderer:
             return frozenset()
 
     def rendered(
-        self, reader: Reader | None, variant: int | None = None
+        self, reader: Reader | None, variant: int | None = None, channel: str = Channel.WEB
     ) -> tuple[Content, frozenset[str]]:
         """`content` and `defaulted` at once."""
-        return self._content(self._key(reader, variant), reader)
+        if channel == Channel.WEB:
+            return self._content(self._key(reader, variant), reader)
+        systems = apps.systems_of(channel, reader.platform if reader else "")
+        return self._app_content(self._app_key(reader, variant, systems), reader, systems)
 
     def payload(
         self,
@@ -91,8 +104,16 @@ class Renderer:
         *,
         token: str = "",
         tag: str = "",
+        channel: str = Channel.WEB,
+        ttl: int | None = None,
     ) -> bytes:
-        """One recipient's payload, UTF-8. Aborted if they get nothing, or if it is too large."""
+        """One recipient's payload, UTF-8. Aborted if they get nothing, or if it is too large.
+
+        `ttl`: seconds, of which apps are told in it; None: the message's.
+        """
+        if channel != Channel.WEB:
+            ttl = self._message.ttl if ttl is None else ttl
+            return self._app_payload(reader, variant, channel, (token, tag, ttl))
         key = self._key(reader, variant)
         template = self._templates.get(key)
         if template is None:
@@ -104,13 +125,41 @@ class Renderer:
             raise Aborted("too_large")
         return made
 
-    def largest(self) -> int:
+    def _app_payload(
+        self,
+        reader: Reader | None,
+        variant: int | None,
+        channel: str,
+        gaps: tuple[str, str, int],
+    ) -> bytes:
+        systems = apps.systems_of(channel, reader.platform if reader else "")
+        key = self._app_key(reader, variant, systems)
+        template = self._app_templates.get((key, channel, systems))
+        if template is None:
+            content, _missed = self._app_content(key, reader, systems)
+            template = apps.Template(channel, content, self._app, systems)
+            if key in self._contents and not self._personal_links:
+                self._app_templates[key, channel, systems] = template
+        made = template.fill(*gaps)
+        if len(made) > apps.LIMIT:
+            raise Aborted("too_large")
+        return made
+
+    def largest(self, channel: str = Channel.WEB) -> int:
         """Bytes of the largest payload, where each variable puts in ASSUMED characters, and all
         branches of a condition are said."""
         token, tag = "t" * tokens.LENGTH, "t" * 32
-        keys = list(self._editions.every())
-        templates = (wire.Template(self._assumed(key), self._tail) for key in keys)
-        return max(len(one.fill(token=token, tag=tag)) for one in templates)
+        keys = self._editions.every()
+        if channel == Channel.WEB:
+            templates = (wire.Template(self._assumed(key), self._tail) for key in keys)
+            return max(len(one.fill(token=token, tag=tag)) for one in templates)
+        systems = apps.systems_of(channel, "")
+        made = (
+            apps.Template(channel, self._assumed(key), self._app, systems)
+            for key in keys
+            if key[2] in ("", *systems)
+        )
+        return max(len(one.fill(token, tag, self._message.ttl)) for one in made)
 
     def parameters(self, variant: int | None = None) -> Mapping[str, str]:
         """The UTM parameters of a variant in the message's own language, filled in."""
@@ -124,6 +173,28 @@ class Renderer:
         if reader is None:
             return self._editions.key(variant, "", "")
         return self._editions.key(variant, reader.language, reader.platform)
+
+    def _app_key(self, reader: Reader | None, variant: int | None, systems: tuple[str, ...]) -> Key:
+        """An app knows its system where its device did not say it."""
+        language = reader.language if reader else ""
+        return self._editions.key(variant, language, "", systems[0] if len(systems) == 1 else "")
+
+    @cached_property
+    def _personal_links(self) -> bool:
+        """Whether the links of apps differ from person to person."""
+        links = (self._app.link(system) for system in apps.SYSTEMS)
+        return any(name[0] in variables.PERSONAL for link in links for name in names_in(link))
+
+    def _app_content(
+        self, key: Key, reader: Reader | None, systems: tuple[str, ...]
+    ) -> tuple[Content, frozenset[str]]:
+        content, missed = self._content(key, reader)
+        links = {}
+        for system in systems:
+            filling = Filling(self._edition(key), reader, self._hosts)
+            links[f"link_{system}"], more = filling.link(self._app.link(system))
+            missed |= more
+        return replace(content, **links), missed
 
     def _content(self, key: Key, reader: Reader | None) -> tuple[Content, frozenset[str]]:
         if known := self._contents.get(key):
@@ -202,6 +273,8 @@ class Renderer:
             badge=texts.badge,
             actions=tuple((said(title), address(url)) for title, url in texts.actions),
             language=texts.language,
+            link_android=address(self._app.link(apps.ANDROID)),
+            link_ios=address(self._app.link(apps.IOS)),
         )
 
 

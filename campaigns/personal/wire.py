@@ -32,6 +32,14 @@ class Content:
     # (title, address) of each button.
     actions: tuple[tuple[str, str], ...]
     language: str
+    # What a tap opens in an app, where that is not the address.
+    link_android: str = ""
+    link_ios: str = ""
+
+    def link(self, system: str) -> str:
+        """What a tap opens in an app for "android" or "ios"."""
+        own = self.link_android if system == "android" else self.link_ios
+        return own or self.url
 
     def notification(self) -> dict[str, Any]:
         """As browsers read it, without the tag and the data of one delivery."""
