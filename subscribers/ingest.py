@@ -158,7 +158,7 @@ def _refresh(
     if back:
         consent.restore(known, _circumstances(known, incoming))
     if timezone.now() - known.last_seen_at > SEEN_EVERY:
-        _saw(known)
+        saw(known)
 
 
 def _changes(known: Subscription, key: Credential, incoming: Incoming) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _move(seen: Subscription, key: Credential, incoming: Incoming, user_agent: s
         _update(row, changes | {"browser": browser, "platform": platform})
         if row.state == State.GONE or (row.state != State.ACTIVE and not incoming.sync):
             consent.restore(row, _circumstances(row, incoming))
-        _saw(row)
+        saw(row)
     return row
 
 
@@ -224,7 +224,7 @@ def _update(row: Subscription, changes: dict[str, Any]) -> None:
         setattr(row, name, value)
 
 
-def _saw(row: Subscription) -> None:
+def saw(row: Subscription) -> None:
     """The device and its person were here: one statement, because it is the hottest write."""
     row.last_seen_at = timezone.now()
     with connection.cursor() as cursor:

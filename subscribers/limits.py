@@ -3,6 +3,7 @@
 Redis may vanish (design section 4): then nothing is limited, and nothing fails.
 """
 
+import hashlib
 import ipaddress
 import time
 from functools import cache
@@ -11,6 +12,8 @@ import redis
 from django.conf import settings
 
 WINDOW = 60  # seconds
+# Requests of one person to their inbox, from all their devices.
+PER_PERSON = 120
 # A Redis that hangs may cost each request this much, in seconds, and only once in REST.
 PATIENCE = 0.25
 REST = 5.0
@@ -28,6 +31,15 @@ def wait(site_key: str, address: str) -> int:
         _count(by_address, now) > settings.INGEST_PER_ADDRESS
         or _count(by_site, now) > settings.INGEST_PER_SITE
     )
+    return WINDOW - passed if over else 0
+
+
+def wait_person(site_key: str, external_id: str) -> int:
+    """Count one request of a person to their inbox. As `wait`, besides it."""
+    now = time.time()
+    window, passed = divmod(int(now), WINDOW)
+    digest = hashlib.sha256(external_id.encode()).hexdigest()
+    over = _count(f"beckon:inbox:{window}:{site_key}:{digest}", now) > PER_PERSON
     return WINDOW - passed if over else 0
 
 

@@ -25,7 +25,7 @@ METHODS = {"GET": "GET, OPTIONS", "POST": "POST, OPTIONS", "one": "PATCH, DELETE
 
 
 def public(
-    allowed: str,
+    allowed: str, *, headers: str = "Content-Type"
 ) -> Callable[
     [Callable[Concatenate[HttpRequest, Ring, P], HttpResponse]], Callable[..., HttpResponse]
 ]:
@@ -47,7 +47,7 @@ def public(
                     raise Refused("not_found", "There is no such site.", status=404)
                 _check_origin(ring, origin)
                 if request.method == "OPTIONS":
-                    return _shared(_preflight(allowed), origin)
+                    return _shared(_preflight(allowed, headers), origin)
                 return _shared(view(request, ring, *args, **kwargs), origin)
             except Refused as error:
                 ours = ring is not None and origin in ring.site.origins
@@ -81,7 +81,7 @@ def subscriptions(request: HttpRequest, ring: Ring) -> HttpResponse:
     """POST …/subscriptions/: a browser subscribed, or reports itself again."""
     if request.method != "POST":
         raise Refused("method", "Only POST is answered here.", status=405)
-    wanted = incoming.read_subscription(_body(request, ring))
+    wanted = incoming.read_subscription(body(request, ring))
     agent = request.headers.get("User-Agent", "")
     subscription, new = ingest.subscribe(ring, wanted, user_agent=agent)
     answer = {
@@ -100,7 +100,7 @@ def subscription(request: HttpRequest, ring: Ring, public_id: UUID) -> HttpRespo
         method = request.GET.get("_method", "")
     if method not in {"PATCH", "DELETE"}:
         raise Refused("method", "Only PATCH and DELETE are answered here.", status=405)
-    data = _body(request, ring)
+    data = body(request, ring)
     found = ingest.proven(ring.site, public_id, incoming.read_proof(data))
     if method == "DELETE":
         denied = data.get("reason") == "denied"
@@ -113,13 +113,22 @@ def subscription(request: HttpRequest, ring: Ring, public_id: UUID) -> HttpRespo
     return JsonResponse({"id": str(found.public_id)})
 
 
-def _body(request: HttpRequest, ring: Ring) -> dict[str, Any]:
+def body(request: HttpRequest, ring: Ring) -> dict[str, Any]:
     """Count the request, then read no more of it than may be there."""
-    seconds = limits.wait(ring.site.key, client_address(request))
+    check_rate(limits.wait(ring.site.key, client_address(request)))
+    return read_body(request)
+
+
+def check_rate(seconds: int) -> None:
+    """Refuse with 429 where there are seconds to wait."""
     if seconds:
         error = Refused("rate", "Too many requests. Try again later.", status=429)
         error.retry_after = seconds
         raise error
+
+
+def read_body(request: HttpRequest) -> dict[str, Any]:
+    """The JSON object that was sent; no more is read than may be there."""
     try:
         return incoming.read_json(request.read(incoming.MAX_BODY + 1))
     except UnreadablePostError:
@@ -132,13 +141,13 @@ def _check_origin(ring: Ring, origin: str) -> None:
         raise Refused("origin", "This origin is not in the site's list.", status=403)
 
 
-def _preflight(allowed: str) -> HttpResponse:
-    headers = {
+def _preflight(allowed: str, headers: str) -> HttpResponse:
+    answer = {
         "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Allow-Headers": headers,
         "Access-Control-Max-Age": "7200",
     }
-    return HttpResponse(status=204, headers=headers)
+    return HttpResponse(status=204, headers=answer)
 
 
 def _refusal(error: Refused, allowed: str) -> HttpResponse:
