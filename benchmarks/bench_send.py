@@ -193,10 +193,10 @@ def deliver(run: Run) -> int:
     """Send all of a run as a worker's turn does; how many were accepted."""
     from campaigns import leases, reports
     from campaigns.models import Batch
+    from campaigns.pushing import PushSender
     from campaigns.sending import Turn
-    from campaigns.webpush import WebPushSender
 
-    sender = WebPushSender.of_process()
+    sender = PushSender.of_process()
     while first := Batch.objects.filter(run=run, pending__gt=0).order_by("pk").first():
         Turn(sender, onward=leases.next_due).run(first.pk)
     counts = reports.run_counts(run)

@@ -22,7 +22,7 @@ from unittest import mock
 CALLS = {
     "claim": ("campaigns.claiming", "claim"),
     "render": ("campaigns.claiming", "Requests.of"),
-    "encrypt": ("campaigns.webpush", "request_for"),
+    "encrypt": ("campaigns.pushing", "PushSender.made"),
     "network: begin": ("subscribers.transports.client", "PushClient.start"),
     "network: go on": ("subscribers.transports.client", "PushClient.step"),
     "record": ("campaigns.recording", "record"),

@@ -25,7 +25,7 @@ from campaigns import (
     sending,
 )
 from campaigns.models import Batch, DryRun, Run
-from campaigns.webpush import WebPushSender
+from campaigns.pushing import PushSender
 
 # Longer than a queue usually holds a job; a queue that lost it gets it again after this.
 ENQUEUE_AGAIN = timedelta(seconds=30)
@@ -56,7 +56,7 @@ def deliver(batch_id: int) -> None:
     """A turn at sending: this batch, then whatever else is due."""
     if not epochs.guard():
         return
-    sender, stop = WebPushSender.of_process(), stopper(TURN_SECONDS)
+    sender, stop = PushSender.of_process(), stopper(TURN_SECONDS)
     sending.Turn(sender, stop, onward=leases.next_due).run(batch_id)
 
 

@@ -44,6 +44,11 @@ class AppAddress(NamedTuple):
     kind: str
     value: str
 
+    def __str__(self) -> str:
+        """What `parse` reads."""
+        kind = f"{self.kind}/" if self.service == FCM else ""
+        return f"{self.service}://{self.app}/{kind}{self.value}"
+
 
 def fcm(project: str, value: str, *, kind: str = "token") -> str:
     """The address of an app at Firebase; BadAddress."""

@@ -19,11 +19,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import NamedTuple
 
 from .endpoints import APPLE_SUFFIX, MOZILLA_SUFFIX, PUSH_HOSTS, WNS_SUFFIX
-from .messages import MAX_DETAIL, MAX_LOCATION, Outcome, OutcomeKind
+from .messages import MAX_DETAIL, MAX_LOCATION, Outcome, OutcomeKind, Service
 
 THROTTLED_SECONDS = 60.0  # 429 without Retry-After
 UNAVAILABLE_SECONDS = 10.0  # 503 without one; FCM asks never to repeat within 10 s
@@ -37,16 +36,6 @@ _APPLE_REASON = re.compile(r"[A-Za-z0-9]{1,34}", re.ASCII)  # a reason has 40 wi
 
 _CONFIG, _GONE = OutcomeKind.CONFIG, OutcomeKind.GONE
 _REFUSED, _RETRY, _UNKNOWN = OutcomeKind.REFUSED, OutcomeKind.RETRY, OutcomeKind.UNKNOWN
-
-
-class Service(Enum):
-    """Whose rules an endpoint follows."""
-
-    FCM = "fcm"
-    MOZILLA = "mozilla"
-    APPLE = "apple"
-    WNS = "wns"
-    ANY = "any"  # in a row: of every service; of a host: one that the operator added
 
 
 @dataclass(frozen=True)
@@ -167,13 +156,12 @@ ROWS = (
 _OTHERWISE = Row(ANY, (), _always, _UNKNOWN, "{status}")
 
 
-def classify(host: str, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+def classify(service: Service, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """The outcome of one answer.
 
-    `host`: of the endpoint, lower case; `headers`: names in lower case; `body`: what was read.
-    Never raises: whatever stands in an answer was written by a stranger.
+    `service`: whose rules the request followed; `headers`: names in lower case; `body`: what was
+    read. Never raises: whatever stands in an answer was written by a stranger.
     """
-    service = service_of(host)
     if status in (200, 201, 202):
         return _accepted(service, status, headers)
     said = read(service, headers, body)

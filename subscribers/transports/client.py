@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pycurl
 
 from .connections import Connections
-from .endpoints import EndpointRefused, Origin, examine_endpoint
+from .endpoints import EndpointRefused, Origin, examine_app_url, examine_endpoint
 from .exchange import Exchange, Limits
 from .messages import Outcome, OutcomeKind, Request
 
@@ -120,7 +120,8 @@ class PushClient:
         """
         self._leave_to_parent()
         try:
-            url, origin = examine_endpoint(request.url, extra_origins=extra_origins)
+            examine = examine_endpoint if request.service is None else examine_app_url
+            url, origin = examine(request.url, extra_origins=extra_origins)
             if url != request.url:
                 # What is sent to is exactly what was checked.
                 request = replace(request, url=url)

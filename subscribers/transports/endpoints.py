@@ -20,6 +20,14 @@ MOZILLA_SUFFIX = ".push.services.mozilla.com"
 APPLE_SUFFIX = ".push.apple.com"
 WNS_SUFFIX = ".notify.windows.com"
 PUSH_SUFFIXES = (MOZILLA_SUFFIX, APPLE_SUFFIX, WNS_SUFFIX)
+# Where apps' messages go: addresses of ours, never of a stranger's.
+APP_ORIGINS = frozenset(
+    {
+        "https://fcm.googleapis.com",
+        "https://api.push.apple.com",
+        "https://api.sandbox.push.apple.com",
+    }
+)
 REMOVED_HOST = "permanently-removed.invalid"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _URL_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z|~]*")
@@ -109,6 +117,14 @@ def examine_endpoint(url: str, *, extra_origins: frozenset[str]) -> tuple[str, O
     return f"{origin.name}{path}?{query}" if query else f"{origin.name}{path}", origin
 
 
+def examine_app_url(url: str, *, extra_origins: frozenset[str]) -> tuple[str, Origin]:
+    """As `examine_endpoint`, of an address that our own key names: at Firebase's or Apple's service
+    for apps, or at an origin of the operator's. Raises `EndpointRefused`.
+    """
+    start, _rest = _halves(url)
+    return url, _app_origin(start, extra_origins)
+
+
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` in lower case without a default port: the VAPID `aud` (RFC 8292
     section 2). Raises `EndpointRefused` for what is not an http(s) address.
@@ -155,6 +171,16 @@ def _known_origin(start: str, extra_origins: frozenset[str]) -> Origin:
     added = name in _normal_origins(extra_origins)
     if not added:
         _check_public(parts)
+    return Origin(name, parts.host, added)
+
+
+@lru_cache(maxsize=_FEW)
+def _app_origin(start: str, extra_origins: frozenset[str]) -> Origin:
+    parts = _split(start)
+    name = _origin(parts)
+    added = name in _normal_origins(extra_origins)
+    if not added and name not in APP_ORIGINS:
+        raise EndpointRefused("host", "This is no service for apps that Beckon knows.")
     return Origin(name, parts.host, added)
 
 

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import pycurl
 
-from .classify import classify
+from .classify import classify, service_of
 from .connections import Connections
 from .endpoints import blocked_address
 from .messages import Outcome, OutcomeKind, Request
@@ -177,7 +177,8 @@ class Exchange:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if status >= 200:
             # An answer counts from its status line on, whatever broke while reading the rest.
-            answer = classify(self._host, status, self._headers(), bytes(self._body))
+            service = self._request.service or service_of(self._host)
+            answer = classify(service, status, self._headers(), bytes(self._body))
             return replace(answer, latency=self.curl.getinfo(pycurl.TOTAL_TIME))
         if any(map(_REFUSED_STREAM.match, self._notes)):
             return _retry("refused_stream", REFUSED_STREAM_SECONDS)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .endpoints import WNS_SUFFIX, origin_of
 from .keys import AUTH_BYTES, P256DH_BYTES, BadKey, VapidSigner, public_point
-from .messages import Endpoint, Message, Request
+from .messages import BadMessage, Endpoint, Message, Request
 
 # 4,096 bytes, which every push service takes, less the header (86), delimiter (1) and tag (16).
 MAX_PAYLOAD = 3993
 SALT_BYTES = 16
-# RFC 8030 section 5.4 allows at most 32; ours always have 32, so another length is a mistake.
-_TOPIC = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 _CURVE = ec.SECP256R1()
 _ECDH = ec.ECDH()
 _RECORD_SIZE = (4096).to_bytes(4, "big")
@@ -26,15 +23,6 @@ _LAST_RECORD = b"\x02"  # RFC 8188 section 2: the delimiter of the last record
 _KEY_INFO = b"WebPush: info\0"
 _CEK_INFO = b"Content-Encoding: aes128gcm\0\x01"
 _NONCE_INFO = b"Content-Encoding: nonce\0\x01"
-
-
-class BadMessage(ValueError):
-    """A message that no push service would take. `code`: `ttl`, `topic`, `payload_too_large`, …"""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 class PayloadTooLarge(BadMessage):
@@ -93,7 +81,7 @@ def request_for(endpoint: Endpoint, message: Message, signer: VapidSigner) -> Re
 
     Raises `BadMessage`, `BadKey` or `EndpointRefused`: nothing has been sent then.
     """
-    _check(message)
+    message.check()
     body = encrypt(message.payload, endpoint.p256dh, endpoint.auth)
     origin = origin_of(endpoint.url)
     authorization = signer.authorization(endpoint.vapid, origin)
@@ -110,10 +98,3 @@ def request_for(endpoint: Endpoint, message: Message, signer: VapidSigner) -> Re
         # Windows answers 400 when its own header and the TTL disagree.
         headers.append(("X-WNS-Cache-Policy", "cache" if message.ttl else "no-cache"))
     return Request(url=endpoint.url, headers=tuple(headers), body=body)
-
-
-def _check(message: Message) -> None:
-    if message.ttl < 0:
-        raise BadMessage("ttl", "The time to live must not be negative.")
-    if message.topic and not _TOPIC.fullmatch(message.topic):
-        raise BadMessage("topic", "The topic must be empty or exactly 32 base64url characters.")

@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 
 from campaigns import jobs, starting
 from campaigns.models import Batch, Delivery, Run
-from campaigns.webpush import WebPushSender
+from campaigns.pushing import PushSender
 from tests.campaigns.engine import check_books, drive
 from tests.factories import make_campaign, make_site, make_subscription
 
@@ -90,8 +90,8 @@ def test_a_batch_whose_sender_died_is_queued_when_its_lease_ends() -> None:
 
 
 def test_the_process_has_one_sender_and_a_poisoned_device_refuses_only_itself() -> None:
-    sender = WebPushSender.of_process()
-    assert sender is WebPushSender.of_process()
+    sender = PushSender.of_process()
+    assert sender is PushSender.of_process()
     site = make_site()
     make_subscription(site, p256dh=b"\x04" + b"\1" * 64, auth=b"a" * 16)
     make_subscription(site, endpoint="https://169.254.169.254/wpush")

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from accounts.models import Site
 from campaigns import leases, planning, reports, sending, starting, throttling
 from campaigns.models import Batch, Delivery, Run, Throttle
+from campaigns.pushing import PushSender
 from campaigns.sending import Turn
-from campaigns.webpush import WebPushSender
 from subscribers.models import Subscription
 from subscribers.transports.client import PushClient
 from subscribers.transports.keys import VapidSigner
@@ -166,7 +166,7 @@ def test_on_the_wire_too_they_are_evenly_spaced(settings: Settings) -> None:
             device.endpoint = f"{server.origin}/d/{device.pk}"
             device.save(update_fields=["endpoint"])
         client = PushClient()
-        sending.deliver(Batch.objects.get().pk, WebPushSender(client, VapidSigner()))
+        sending.deliver(Batch.objects.get().pk, PushSender(client, VapidSigner()))
         client.close()
     assert reports.run_counts(run)["accepted"] == len(arrived) == devices
     arrived.sort()

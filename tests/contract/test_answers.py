@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from subscribers.transports.classify import ROWS, Row, Service
+from subscribers.transports.classify import ROWS, Row
+from subscribers.transports.messages import Service
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "answers.md"
 NAMES = {

@@ -10,14 +10,13 @@ import pytest
 from subscribers.transports.classify import (
     ROWS,
     Said,
-    Service,
     classify,
     excerpt,
     read,
     row_for,
     service_of,
 )
-from subscribers.transports.messages import OutcomeKind
+from subscribers.transports.messages import OutcomeKind, Service
 
 FCM = "fcm.googleapis.com"
 MOZILLA = "updates.push.services.mozilla.com"
@@ -87,7 +86,7 @@ def apple(reason: object) -> bytes:
 def test_answers_that_mean_the_same_everywhere(
     host: str, status: int, kind: OutcomeKind, reason: str
 ) -> None:
-    outcome = classify(host, status, {}, b"")
+    outcome = classify(service_of(host), status, {}, b"")
     assert (outcome.kind, outcome.reason, outcome.status_code) == (kind, reason, status)
 
 
@@ -205,7 +204,7 @@ CASES = [*FCM_CASES, *MOZILLA_CASES, *APPLE_CASES, *WNS_CASES, *OTHER_CASES]
 def test_what_each_service_says(
     host: str, status: int, body: bytes, kind: OutcomeKind, reason: str
 ) -> None:
-    outcome = classify(host, status, {}, body)
+    outcome = classify(service_of(host), status, {}, body)
     assert (outcome.kind, outcome.reason, outcome.status_code) == (kind, reason, status)
 
 
@@ -222,14 +221,14 @@ def test_every_row_of_the_table_decides_something() -> None:
 def test_a_page_of_a_web_server_closes_no_subscription() -> None:
     """A proxy whose route is missing says 404 of everybody."""
     page = {"content-type": "text/html; charset=utf-8"}
-    assert classify(OTHER, 404, page, PAGE).kind is REFUSED
-    assert classify(OTHER, 404, {"content-type": "text/plain"}, b"").kind is GONE
-    assert classify(FCM, 404, page, PAGE).kind is GONE
+    assert classify(service_of(OTHER), 404, page, PAGE).kind is REFUSED
+    assert classify(service_of(OTHER), 404, {"content-type": "text/plain"}, b"").kind is GONE
+    assert classify(service_of(FCM), 404, page, PAGE).kind is GONE
 
 
 def test_windows_says_domain_blocked_in_a_header() -> None:
     headers = {"x-wns-error-description": "Domain Blocked"}
-    outcome = classify(WNS, 410, headers, b"")
+    outcome = classify(service_of(WNS), 410, headers, b"")
     assert (outcome.kind, outcome.reason) == (CONFIG, "wns_domain_blocked")
     assert outcome.detail == "Domain Blocked"
 
@@ -245,9 +244,9 @@ def test_windows_says_domain_blocked_in_a_header() -> None:
     ],
 )
 def test_windows_may_accept_and_drop(wns_status: str, reason: str) -> None:
-    outcome = classify(WNS, 201, {"x-wns-status": wns_status}, b"")
+    outcome = classify(service_of(WNS), 201, {"x-wns-status": wns_status}, b"")
     assert (outcome.kind, outcome.reason) == (ACCEPTED, reason)
-    assert classify(FCM, 201, {"x-wns-status": wns_status}, b"").reason == "201"
+    assert classify(service_of(FCM), 201, {"x-wns-status": wns_status}, b"").reason == "201"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +270,7 @@ def test_windows_may_accept_and_drop(wns_status: str, reason: str) -> None:
 def test_what_is_kept_of_an_acceptance(
     headers: Mapping[str, str], location: str, ttl: int | None
 ) -> None:
-    outcome = classify(OTHER, 201, headers, b"ignored")
+    outcome = classify(service_of(OTHER), 201, headers, b"ignored")
     assert outcome.message_location.endswith(location)
     assert bool(outcome.message_location) == bool(location)
     assert (outcome.ttl, outcome.detail, outcome.retry_after) == (ttl, "", None)
@@ -279,7 +278,10 @@ def test_what_is_kept_of_an_acceptance(
 
 def test_a_redirect_is_not_a_message() -> None:
     assert (
-        classify(OTHER, 307, {"location": "https://elsewhere.example/"}, b"").message_location == ""
+        classify(
+            service_of(OTHER), 307, {"location": "https://elsewhere.example/"}, b""
+        ).message_location
+        == ""
     )
 
 

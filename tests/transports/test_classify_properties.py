@@ -13,7 +13,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.transports.classify import classify, retry_after
+from subscribers.transports.classify import classify, retry_after, service_of
 from subscribers.transports.messages import Outcome, OutcomeKind
 
 from .test_classify import APPLE, FCM, HOSTS, MOZILLA, WNS, apple, mozilla
@@ -65,7 +65,7 @@ def proves_that_nothing_was_accepted(host: str, status: int, body: bytes) -> boo
 
 @given(hosts, st.integers(200, 999), headers, bodies)
 def test_what_no_answer_may_do(host: str, status: int, said: dict[str, str], body: bytes) -> None:
-    outcome = classify(host, status, said, body)
+    outcome = classify(service_of(host), status, said, body)
     if outcome.kind is OutcomeKind.GONE:
         assert status in (404, 410)
     if outcome.kind is OutcomeKind.RETRY:
@@ -80,7 +80,7 @@ def test_what_no_answer_may_do(host: str, status: int, said: dict[str, str], bod
 def test_the_answers_that_matter_most_are_bounded(
     host: str, status: int, said: dict[str, str], body: bytes
 ) -> None:
-    check_bounds(classify(host, status, said, body))
+    check_bounds(classify(service_of(host), status, said, body))
 
 
 def check_bounds(outcome: Outcome) -> None:
@@ -95,13 +95,13 @@ def check_bounds(outcome: Outcome) -> None:
 
 @given(hosts, st.integers(100, 999).filter(lambda status: status not in (404, 410)), bodies)
 def test_no_other_status_closes_a_subscription(host: str, status: int, body: bytes) -> None:
-    assert classify(host, status, {}, body).kind is not OutcomeKind.GONE
+    assert classify(service_of(host), status, {}, body).kind is not OutcomeKind.GONE
 
 
 @given(st.binary(max_size=8192))
 def test_deep_json_does_not_crash_it(body: bytes) -> None:
     nested = b"[" * 8000 + body
-    assert classify(APPLE, 400, {}, nested).reason == "400"
+    assert classify(service_of(APPLE), 400, {}, nested).reason == "400"
 
 
 @pytest.fixture
@@ -173,11 +173,11 @@ def test_no_retry_after_leaves_its_bounds(text: str) -> None:
 
 
 def test_retry_after_of_our_own_is_never_under_ten_seconds() -> None:
-    assert classify(FCM, 429, {}, b"").retry_after == 60
-    assert classify(FCM, 503, {}, b"").retry_after == 10
-    assert classify(WNS, 406, {}, b"").retry_after == 60
-    assert classify(MOZILLA, 503, {"retry-after": "120"}, b"").retry_after == 120
-    assert classify(MOZILLA, 502, {}, mozilla(901)).retry_after == 10
+    assert classify(service_of(FCM), 429, {}, b"").retry_after == 60
+    assert classify(service_of(FCM), 503, {}, b"").retry_after == 10
+    assert classify(service_of(WNS), 406, {}, b"").retry_after == 60
+    assert classify(service_of(MOZILLA), 503, {"retry-after": "120"}, b"").retry_after == 120
+    assert classify(service_of(MOZILLA), 502, {}, mozilla(901)).retry_after == 10
     # Only a proven refusal carries one.
-    assert classify(FCM, 500, {"retry-after": "5"}, b"").retry_after is None
-    assert classify(FCM, 404, {"retry-after": "5"}, b"").retry_after is None
+    assert classify(service_of(FCM), 500, {"retry-after": "5"}, b"").retry_after is None
+    assert classify(service_of(FCM), 404, {"retry-after": "5"}, b"").retry_after is None

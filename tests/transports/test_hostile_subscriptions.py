@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from campaigns.webpush import WebPushSender
+from campaigns.pushing import PushSender
 from subscribers.transports.client import PushClient
 from subscribers.transports.endpoints import EndpointRefused, check_endpoint
 from subscribers.transports.keys import (
@@ -180,13 +180,13 @@ def hostile(dice: random.Random, number: int) -> Device:
 
 
 @pytest.fixture
-def sender(certificate: tuple[str, object]) -> Iterator[WebPushSender]:
+def sender(certificate: tuple[str, object]) -> Iterator[PushSender]:
     client = PushClient(ca_file=certificate[0], resolve=EVERYWHERE)
-    yield WebPushSender(client, VapidSigner())
+    yield PushSender(client, VapidSigner())
     client.close()
 
 
-def send_all(sender: WebPushSender, devices: list[tuple[str, bytes, bytes]]) -> dict[int, Outcome]:
+def send_all(sender: PushSender, devices: list[tuple[str, bytes, bytes]]) -> dict[int, Outcome]:
     """One outcome for each device, by its place; fails where one has two."""
     outcomes: dict[int, Outcome] = {}
     for ticket, (url, p256dh, auth) in enumerate(devices):
@@ -200,14 +200,14 @@ def send_all(sender: WebPushSender, devices: list[tuple[str, bytes, bytes]]) -> 
     return outcomes
 
 
-def gather(sender: WebPushSender, outcomes: dict[int, Outcome], seconds: float) -> None:
+def gather(sender: PushSender, outcomes: dict[int, Outcome], seconds: float) -> None:
     for ticket, outcome in sender.step(seconds):
         assert ticket not in outcomes
         outcomes[ticket] = outcome
 
 
 def test_hostile_subscriptions_refuse_only_themselves(
-    sender: WebPushSender, settings: Settings
+    sender: PushSender, settings: Settings
 ) -> None:
     dice = random.Random(SEED)  # noqa: S311 - repeatable, not secret
     bad = [hostile(dice, number) for number in range(HOSTILE)]
@@ -261,7 +261,7 @@ def check_what_arrived(
     st.one_of(st.binary(), st.binary(min_size=16, max_size=16)),
 )
 def test_whatever_stands_in_a_row_is_one_refusal(
-    sender: WebPushSender, url: str, p256dh: bytes, auth: bytes
+    sender: PushSender, url: str, p256dh: bytes, auth: bytes
 ) -> None:
     outcomes = send_all(sender, [(url, p256dh, auth)])
     assert outcomes[0].kind is OutcomeKind.REFUSED

@@ -16,14 +16,8 @@ from subscribers.transports.keys import (
     generate_vapid,
     public_point,
 )
-from subscribers.transports.messages import Endpoint, Message, Urgency
-from subscribers.transports.webpush import (
-    BadMessage,
-    PayloadTooLarge,
-    encrypt,
-    request_for,
-    sealed,
-)
+from subscribers.transports.messages import BadMessage, Endpoint, Message, Urgency
+from subscribers.transports.webpush import PayloadTooLarge, encrypt, request_for, sealed
 
 BROWSER = ec.generate_private_key(ec.SECP256R1())
 P256DH = public_point(BROWSER)
