@@ -1,4 +1,4 @@
-"""Looking at an address that a person typed: one bounded GET to a public address, or nothing.
+"""One bounded request with its answer: looking at what a person typed, or asking for a token.
 
 The guard is the one of pushes: asked for the very address of each connection, so that no name, no
 spelling and no redirect leads into a private network. Only the usual ports, no cookies, no proxy.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
@@ -78,7 +78,7 @@ def fetch(
     began = time.monotonic()
     for redirects in range(MOST_REDIRECTS + 1):
         left = seconds - (time.monotonic() - began)
-        one = _Get(_plain(url), most_bytes, trusted)
+        one = _One(_plain(url), most_bytes, trusted)
         answer, location = one.run(left)
         if not location:
             passed = time.monotonic() - began
@@ -88,6 +88,28 @@ def fetch(
         except ValueError:
             raise NotReached(Why.NO) from None
     raise NotReached(Why.ROUND)
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    most_bytes: int,
+    seconds: float,
+    guarded: bool = True,
+    ca_file: str | None = None,
+) -> Answer:
+    """POST once to an address that the operator set; a redirect is the answer, never followed.
+
+    NotReached if there is no answer. `guarded`: only to public addresses. `ca_file`: certificates
+    (PEM) to trust instead of the system's.
+    """
+    began = time.monotonic()
+    one = _One(_plain(url), most_bytes, None if not guarded else ())
+    one.carry(body, headers, ca_file)
+    answer, _location = one.run(seconds)
+    return replace(answer, seconds=time.monotonic() - began)
 
 
 def _plain(url: str) -> str:
@@ -108,17 +130,27 @@ def _plain(url: str) -> str:
     return plain
 
 
-class _Get:
-    """One request without redirects. What curl calls raises nothing: that would be lost."""
+class _One:
+    """One request without redirects: a GET, unless it has a body to `carry`.
 
-    def __init__(self, url: str, most_bytes: int, trusted: Collection[tuple[str, int]]) -> None:
+    `trusted`: None for any address. What curl calls raises nothing: that would be lost.
+    """
+
+    def __init__(
+        self, url: str, most_bytes: int, trusted: Collection[tuple[str, int]] | None
+    ) -> None:
         self._url = url
+        self._post: tuple[bytes, Mapping[str, str], str | None] | None = None
         self._most = most_bytes
         self._trusted = trusted
         self._body = bytearray()
         self._headers: dict[str, str] = {}
         self._header_room = _MAX_HEADERS
         self._full = False
+
+    def carry(self, body: bytes, headers: Mapping[str, str], ca_file: str | None) -> None:
+        """Be a POST."""
+        self._post = body, headers, ca_file
 
     def run(self, seconds: float) -> tuple[Answer, str]:
         """The answer, and where it sends one on to if it is a redirect."""
@@ -127,6 +159,8 @@ class _Get:
         curl = pycurl.Curl()
         try:
             self._set(curl, seconds)
+            if self._post is not None:
+                _set_post(curl, *self._post)
             self._perform(curl)
             status = int(curl.getinfo(pycurl.RESPONSE_CODE))
         finally:
@@ -191,6 +225,21 @@ class _Get:
             return int(pycurl.SOCKET_BAD)
         ip, port = address.addr[0], address.addr[1]
         public = port in PORTS and not blocked_address(ip)
-        if not public and (ip, port) not in self._trusted:
+        if not public and self._trusted is not None and (ip, port) not in self._trusted:
             return int(pycurl.SOCKET_BAD)
         return LentSocket(address.family, address.socktype, address.protocol)
+
+
+def _set_post(
+    curl: pycurl.Curl, body: bytes, headers: Mapping[str, str], ca_file: str | None
+) -> None:
+    # A body in place, unlike one from a callback, is never sent again: the handle is new, and curl
+    # repeats a request on a reused connection only.
+    curl.setopt(pycurl.POST, 1)
+    curl.setopt(pycurl.POSTFIELDS, body)
+    curl.setopt(pycurl.USERAGENT, "Beckon")
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])
+    curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+    if ca_file is not None:
+        curl.setopt(pycurl.CAINFO, ca_file)
