@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,15 +12,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns import leases, ledger, throttling, tokens
-from campaigns.judging import Judge
+from campaigns.judging import Judge, lifetime
 from campaigns.leases import Lease
 from campaigns.ledger import Claimed, Shut
 from campaigns.models import Batch, Delivery, Run
 from campaigns.personal import Renderer
-from subscribers import vapid
-from subscribers.models import Credential
+from subscribers import app_tokens, vapid
+from subscribers.models import Channel, Credential
+from subscribers.transports import addresses
 from subscribers.transports.keys import VapidIdentity
-from subscribers.transports.messages import DeliveryRequest, Endpoint, Urgency
+from subscribers.transports.messages import AppEndpoint, AppKey, DeliveryRequest, Endpoint, Urgency
 from subscribers.transports.messages import Message as PushMessage
 
 # What a stranger sends as a host may be longer than any real one.
@@ -38,6 +39,10 @@ COUNTERS: dict[int, str] = {
     Delivery.State.UNKNOWN: "unknown",
     Delivery.State.HOLDOUT: "holdout",
 }
+
+
+class NotReady(Exception):
+    """The token of an app's credential has ended since it was looked at. Nothing was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +79,32 @@ class Requests:
     def __init__(
         self,
         run: Run,
-        identities: Mapping[int, VapidIdentity],
+        keys: Mapping[int, VapidIdentity | AppKey],
         renderer: Renderer,
         payloads: Mapping[int, bytes],
     ) -> None:
         self._run = run
-        self._identities = identities
+        self._keys = keys
         self._payloads = payloads
         self._renderer = renderer
         self._urgency = Urgency(run.message.urgency)
-        self._ttl = run.message.ttl
-        if run.expires_at:
-            # Nobody reads it after its time is over.
-            left = (run.expires_at - timezone.now()).total_seconds()
-            self._ttl = max(0, min(self._ttl, int(left)))
+        self._ttl = lifetime(run, timezone.now())
 
     def of(self, row: Claimed) -> DeliveryRequest:
         """The device's address and its rendered message."""
         run, device = self._run, row.subscription_id
         tag = tokens.topic(run.pk, device)
         token = tokens.make(tokens.DeliveryKey(run.month, run.pk, device))
-        identity = self._identities[row.credential_id]
-        endpoint = Endpoint(row.endpoint, bytes(row.p256dh), bytes(row.auth), identity)
-        filled = self._payloads.get(device) or self._renderer.payload(token=token, tag=tag)
-        return endpoint, PushMessage(filled, self._ttl, self._urgency, tag)
+        filled = self._payloads.get(device) or self._renderer.payload(
+            token=token, tag=tag, channel=row.channel, ttl=self._ttl
+        )
+        return self._endpoint(row), PushMessage(filled, self._ttl, self._urgency, tag)
+
+    def _endpoint(self, row: Claimed) -> Endpoint | AppEndpoint:
+        key = self._keys[row.credential_id]
+        if isinstance(key, AppKey):
+            return AppEndpoint(addresses.parse(row.endpoint), key)
+        return Endpoint(row.endpoint, bytes(row.p256dh), bytes(row.auth), key)
 
 
 @transaction.atomic
@@ -140,6 +147,7 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         winner=run.winner,
         awaits=awaits,
         waited=waited,
+        inbox=run.campaign.inbox,
     )
     if not rows:
         return None
@@ -152,11 +160,23 @@ def claim(lease: Lease, limit: int, shut: Mapping[str, Shut] | None = None) -> W
         row for row in rows if row.state == Delivery.State.PLANNED and row.reason != "quiet_hours"
     ]
     deferred = Counter(origin_of(row.endpoint) for row in waiting)
-    keys = Credential.objects.in_bulk({row.credential_id for row in sending})
-    identities = {pk: vapid.identity(key) for pk, key in keys.items()}
+    keys = opened({row.credential_id for row in sending})
     payloads = judged.payloads if judged else {}
-    requests = Requests(run, identities, renderer, payloads) if sending else None
+    requests = Requests(run, keys, renderer, payloads) if sending else None
     return Window(run, flights, requests, deferred, throttled=slots is not None)
+
+
+def opened(ids: Collection[int]) -> dict[int, VapidIdentity | AppKey]:
+    """What requests are signed or authorised by; NotReady where a token has to be fetched first."""
+    found: dict[int, VapidIdentity | AppKey] = {}
+    for pk, credential in Credential.objects.in_bulk(ids).items():
+        if credential.channel == Channel.WEB:
+            found[pk] = vapid.identity(credential)
+        elif key := app_tokens.key_of(credential):
+            found[pk] = key
+        else:
+            raise NotReady
+    return found
 
 
 def flights_of(rows: Sequence[Claimed], slots: throttling.Slots | None) -> list[Flight]:

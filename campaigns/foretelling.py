@@ -31,11 +31,16 @@ WORDS = ("no_title", "bad_address", "too_large", "render_failed")
 # What gets it: at its time, or when the quiet hours end.
 SENT = ("send", "later")
 HOLDOUT = "holdout"
+# Who gets no push, only the message in the inbox.
+INBOX = "inbox_only"
+REACHED = (*SENT, INBOX)
 # Bytes of a payload that are no words, at most; and of a character of words.
 FRAME, WIDEST = 1_000, 6
 TOKEN, TAG = "t" * tokens.LENGTH, "t" * 32
 # Knuth's multiplicative hashing: who is among a fair share of all.
 FACTOR, HASHES = 2_654_435_761, 2**32
+# No id of a device is larger.
+LAST = 2**63 - 1
 
 SELECT = """
 SELECT id, subscriber_id, time_zone, variant, state, reason, at FROM planned ORDER BY id
@@ -89,12 +94,24 @@ class Forecast:
 
     def devices(self, after: int, through: int) -> QuerySet[Subscription]:
         """Those of the site in a range of ids that can be reached now."""
-        return planning.reachable(self.campaign.site, after, through)
+        inbox = self.campaign.inbox
+        return planning.reachable(self.campaign.site, after, through, inbox=inbox)
+
+    def scope(self, devices: QuerySet[Subscription]) -> Scope:
+        """Whose people a rule is asked about."""
+        return Scope(self.campaign.site, self.starts_at, devices.values("subscriber_id"))
 
     def chosen(self, devices: QuerySet[Subscription]) -> QuerySet[Subscription]:
         """Those of them that are in the audience."""
-        scope = Scope(self.campaign.site, self.starts_at, devices.values("subscriber_id"))
-        return devices.filter(compiling.compile(self.rule, scope))
+        return devices.filter(compiling.compile(self.rule, self.scope(devices)))
+
+    def peers(self, devices: QuerySet[Subscription]) -> QuerySet[Subscription] | None:
+        """All devices of these people that take part; None if each gets it on every device."""
+        if self.campaign.devices == Campaign.Devices.EVERY:
+            return None
+        people = devices.values("subscriber")
+        theirs = self.devices(0, LAST).filter(subscriber__in=people)
+        return theirs.filter(compiling.compile(self.rule, self.scope(devices)))
 
     def of(
         self,
@@ -113,7 +130,7 @@ class Forecast:
         if share < 1:
             drawn = devices.alias(drawn=F("id") * FACTOR % HASHES)
             devices = drawn.filter(drawn__lt=int(share * HASHES))
-        found = planning.planned(self.terms, self.chosen(devices))
+        found = planning.planned(self.terms, self.chosen(devices), self.peers(devices))
         if found is None:
             return [], Counter()
         query, params = found
@@ -131,7 +148,7 @@ class Forecast:
         return ends is not None and at is not None and at >= ends
 
     def _in_time(self, row: Foretold) -> Foretold:
-        late = row.code in SENT and self.too_late(row.at)
+        late = row.code in REACHED and self.too_late(row.at)
         return row._replace(code="run_expired") if late else row
 
     def _by_person(self, rows: list[Foretold]) -> list[Foretold]:
@@ -172,16 +189,16 @@ class Forecast:
         missing: Counter[str] = Counter()
         if self.stops:
             return [
-                row._replace(code=self.stops) if row.code in SENT else row for row in rows
+                row._replace(code=self.stops) if row.code in REACHED else row for row in rows
             ], missing
-        left = [row.subscription_id for row in rows if row.code in SENT]
+        left = [row.subscription_id for row in rows if row.code in REACHED]
         if self.renderer.plain or not left:
             return rows, missing
         found = readers(self.campaign.site, left, self.renderer.needs, self.starts_at)
         return [self._said(row, found.get(row.subscription_id), missing) for row in rows], missing
 
     def _said(self, row: Foretold, reader: Reader | None, missing: Counter[str]) -> Foretold:
-        if row.code not in SENT:
+        if row.code not in REACHED:
             return row
         try:
             content, defaults = self.renderer.rendered(reader, row.variant)
@@ -198,14 +215,14 @@ class Forecast:
             return rows
         held = self.terms.is_held_out
         return [
-            row._replace(code=HOLDOUT) if row.code in SENT and held(row.subscriber_id) else row
+            row._replace(code=HOLDOUT) if row.code in REACHED and held(row.subscriber_id) else row
             for row in rows
         ]
 
 
 def code_of(state: int, reason: str) -> str:
     """What the planner says, as a code of ours."""
-    if state != Delivery.State.PLANNED:
+    if state != Delivery.State.PLANNED or reason == INBOX:
         return reason
     return "later" if reason == "quiet_hours" else "send"
 
@@ -217,7 +234,7 @@ def is_of_words(code: str) -> bool:
 
 def is_read(code: str) -> bool:
     """Whether the text was read of a device that ends like this."""
-    return code in SENT or code == HOLDOUT or is_of_words(code)
+    return code in REACHED or code == HOLDOUT or is_of_words(code)
 
 
 def _planned(  # noqa: PLR0913 - the columns of a row

@@ -8,21 +8,26 @@ ledger, and a sender that is killed takes its last second with it.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns import tallies
 from campaigns.ledger import Shut
-from campaigns.models import Gate
+from campaigns.models import Gate, ServiceMinute
 from campaigns.recording import counted_as, milliseconds
 from campaigns.tallies import COUNTS, Tally
+from subscribers.transports import addresses
 from subscribers.transports.gates import Gates, Learned
 from subscribers.transports.messages import Outcome
 
 SHARE_SECONDS = 1.0
+# Of Google's quota: senders hear of each other's messages a second or two later.
+QUOTA_SHARE = 0.9
 # What was learned long ago says nothing of today.
 FORGET = timedelta(minutes=15)
 
@@ -43,6 +48,7 @@ class Services:
         self.gates = Gates(most_in_flight=most_in_flight)
         self._minutes: dict[tuple[datetime, str], Tally] = {}
         self._shared_at = 0.0
+        self._full: dict[str, Shut] = {}
 
     def begin(self, origin: str) -> float:
         """One more in flight; when it may leave (`time.monotonic()`), 0 for at once."""
@@ -59,7 +65,7 @@ class Services:
 
     def shut(self) -> dict[str, Shut]:
         """The push services whose further rows have to wait."""
-        return {
+        return self._full | {
             origin: Shut(datetime.fromtimestamp(one.until, UTC), one.interval)
             for origin, one in self.gates.shut().items()
         }
@@ -79,6 +85,7 @@ class Services:
         for gate in fresh:
             until = gate.closed_until.timestamp() if gate.closed_until else None
             self.gates.learn(gate.origin, Learned(gate.rate, until))
+        self._full = full(timezone.now())
 
     @transaction.atomic
     def tell(self, *, last: bool = False) -> None:
@@ -98,3 +105,23 @@ class Services:
             for (minute, origin), tally in sorted(minutes.items()):
                 counts = [tally[name] for name in COUNTS]
                 cursor.execute(MINUTE, [minute, origin, *counts, tally["ms"]])
+
+
+def full(now: datetime) -> dict[str, Shut]:
+    """The Firebase projects that have had nearly as much as Google's quota allows in a minute.
+
+    All senders' messages of the last 60 seconds, refused ones too; of the minute before this one,
+    the share that lies within them (the quota's minutes are nobody's clock's).
+    """
+    minute = now.replace(second=0, microsecond=0)
+    share = 1 - (now - minute).total_seconds() / 60
+    spent: Counter[str] = Counter()
+    firebase = ServiceMinute.objects.filter(
+        minute__gte=minute - timedelta(minutes=1), origin__startswith=f"{addresses.FCM}://"
+    )
+    for one in firebase:
+        count = sum(getattr(one, name) for name in COUNTS)
+        spent[one.origin] += count if one.minute == minute else round(count * share)
+    until, step = now + timedelta(seconds=SHARE_SECONDS), 60 / settings.FCM_PER_MINUTE
+    most = QUOTA_SHARE * settings.FCM_PER_MINUTE
+    return {origin: Shut(until, step) for origin, count in spent.items() if count >= most}

@@ -21,7 +21,7 @@ from audiences import bounded
 from audiences.catalogue.profile import BUCKETS
 from campaigns import capping, deciding, planning
 from campaigns.capping import Books, Person, Place
-from campaigns.foretelling import SENT, Forecast, code_of
+from campaigns.foretelling import REACHED, SENT, Forecast, code_of
 from campaigns.models import Campaign, Run
 
 STEP = timedelta(microseconds=1)
@@ -139,9 +139,9 @@ class Headcount:
 
     def of(self, after: int, through: int) -> Counter[Group]:
         """The devices of a range of ids."""
-        found = planning.planned(
-            self.forecast.terms, self.forecast.chosen(self.forecast.devices(after, through))
-        )
+        forecast, devices = self.forecast, self.forecast.devices(after, through)
+        chosen = forecast.chosen(devices)
+        found = planning.planned(forecast.terms, chosen, forecast.peers(devices))
         if found is None:
             return Counter()
         query, params = found
@@ -220,16 +220,16 @@ class Headcount:
         coming: Sequence[bool] | None,
     ) -> Group:
         code = code_of(state, reason)
+        if code in REACHED and self.forecast.too_late(at):
+            code = "run_expired"
         if code in SENT:
-            if self.forecast.too_late(at):
-                code = "run_expired"
-            elif had:
+            if had:
                 code = "sent_once"
             else:
                 code = self.forecast.full(self._person(taken, coming), at) or code
-        if code in SENT:
+        if code in REACHED:
             code = self.forecast.stops or code
-        return Group(time_zone, variant, code, at, held and code in SENT)
+        return Group(time_zone, variant, code, at, held and code in REACHED)
 
     def _person(self, taken: Sequence[int] | None, coming: Sequence[bool] | None) -> Person:
         """Somebody who had these runs in these stretches of time."""

@@ -31,6 +31,16 @@ class Judged:
     payloads: dict[int, bytes] = field(default_factory=dict)
 
 
+def lifetime(run: Run, now: datetime) -> int:
+    """Seconds that a push service keeps it for a device that is offline.
+
+    Nobody reads it after its time is over.
+    """
+    ttl = run.message.ttl
+    left = (run.expires_at - now).total_seconds() if run.expires_at else ttl
+    return max(0, min(ttl, int(left)))
+
+
 class Judge:
     """Of one run, as it stands now."""
 
@@ -75,6 +85,8 @@ class Judge:
         zones = self.terms.quiet_now(self.now)
         elsewhere = zones.get(self.run.campaign.site.time_zone)
         for row in rows:
+            if row.inbox:
+                continue  # an inbox disturbs nobody
             until = zones.get(row.time_zone) if self.terms.knows(row.time_zone) else elsewhere
             if until:
                 decision = self.terms.held(until)
@@ -84,6 +96,7 @@ class Judge:
     def _by_person(self, rows: Sequence[Due], judged: Judged) -> None:
         if self.limits is None and not self.once:
             return
+        rows = [row for row in rows if not row.inbox]
         everybody = {row.subscriber_id for row in rows}
         capping.one_at_a_time(everybody)
         reasons = self._reasons(everybody)
@@ -122,6 +135,8 @@ class Judge:
             run.winner if row.variant is None else row.variant,
             token=tokens.make(tokens.DeliveryKey(run.month, run.pk, device)),
             tag=tokens.topic(run.pk, device),
+            channel=row.channel,
+            ttl=lifetime(run, self.now),
         )
 
     def _by_chance(self, rows: Sequence[Due], judged: Judged) -> None:

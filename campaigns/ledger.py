@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 # One committed statement: planned -> sending for whoever may still be reached, -> skipped for those
 # who have left since planning; `judged` says of others why they don't get it now, and whose push
-# service has to wait gets a later `not_before`, in the order of its queue. Only then do bytes
-# leave. The devices are locked in key order, so what is read of them holds until the commit:
-# whoever leaves or is erased meanwhile waits.
+# service has to wait gets a later `not_before`, in the order of its queue. Who has only an inbox is
+# skipped, which is when the message is in it. Only then do bytes leave. The devices are locked in
+# key order, so what is read of them holds until the commit: whoever leaves or is erased meanwhile
+# waits.
 CLAIM = """
 WITH due AS (
     SELECT month, run_id, subscription_id FROM campaigns_delivery
@@ -33,7 +34,8 @@ WITH due AS (
       AND (%(only)s::bigint[] IS NULL OR subscription_id = ANY(%(only)s))
     ORDER BY subscription_id LIMIT %(limit)s FOR UPDATE
 ), device AS (
-    SELECT id, state, endpoint, p256dh, auth, credential_id FROM subscribers_subscription
+    SELECT id, state, channel, endpoint, p256dh, auth, credential_id
+    FROM subscribers_subscription
     WHERE id IN (SELECT subscription_id FROM due) ORDER BY id FOR SHARE
 ), shut AS (
     SELECT * FROM unnest(%(origins)s::text[], %(untils)s::timestamptz[], %(steps)s::float8[])
@@ -49,7 +51,7 @@ WITH due AS (
             PARTITION BY device.state = 'active' AND shut.origin IS NULL AND judged.id IS NULL
             ORDER BY due.subscription_id) AS turn
     FROM due LEFT JOIN device ON device.id = due.subscription_id
-        LEFT JOIN judged ON judged.id = device.id AND device.state = 'active'
+        LEFT JOIN judged ON judged.id = device.id AND device.state IN ('active', 'inbox')
         LEFT JOIN shut ON device.state = 'active' AND judged.id IS NULL
             AND starts_with(device.endpoint, shut.origin || '/')
 )
@@ -62,6 +64,7 @@ SET state = CASE WHEN s.later IS NOT NULL THEN 0
                   WHEN s.later IS NOT NULL THEN 'service_waits'
                   WHEN s.verdict IS NOT NULL THEN s.why
                   WHEN s.state = 'active' THEN '' WHEN s.id IS NULL THEN 'erased'
+                  WHEN s.state = 'inbox' AND %(inbox)s THEN 'inbox_only'
                   WHEN s.state = 'gone' THEN 'gone_before' ELSE 'no_consent' END,
     not_before = COALESCE(s.later, s.hold, d.not_before),
     sent_at = CASE WHEN {sends} THEN COALESCE(d.sent_at, %(now)s) ELSE d.sent_at END,
@@ -75,7 +78,7 @@ WHERE d.month = s.month AND d.run_id = s.run_id AND d.subscription_id = s.subscr
     AND (s.state IS DISTINCT FROM 'active' OR s.later IS NOT NULL OR s.verdict IS NOT NULL
         OR s.turn <= %(most)s)
 RETURNING d.subscription_id, d.state, d.reason, d.attempts, extract(epoch FROM d.sent_at)::float8,
-    s.endpoint, s.p256dh, s.auth, s.credential_id
+    s.endpoint, s.p256dh, s.auth, s.credential_id, s.channel
 """
 # Whose row becomes SENDING. The state is null where the device was erased.
 SENDS = "(s.state IS NOT DISTINCT FROM 'active' AND s.later IS NULL AND s.verdict IS NULL)"
@@ -123,6 +126,7 @@ class Claimed(NamedTuple):
     p256dh: bytes
     auth: bytes
     credential_id: int
+    channel: str
 
 
 class Verdict(NamedTuple):
@@ -140,6 +144,9 @@ class Due(NamedTuple):
     subscriber_id: UUID
     time_zone: str
     variant: int | None
+    channel: str
+    # No push, only the inbox.
+    inbox: bool
 
 
 class Shut(NamedTuple):
@@ -179,7 +186,8 @@ def rows(lease: Lease, state: Delivery.State) -> QuerySet[Delivery]:
 
 
 DUE = """
-SELECT d.subscription_id, device.subscriber_id, device.time_zone, d.variant
+SELECT d.subscription_id, device.subscriber_id, device.time_zone, d.variant, device.channel,
+    device.state = 'inbox'
 FROM campaigns_delivery AS d
 JOIN subscribers_subscription AS device ON device.id = d.subscription_id
 WHERE d.month = %s AND d.run_id = %s AND d.subscription_id BETWEEN %s AND %s
@@ -214,6 +222,7 @@ def claim(
     winner: int | None = None,
     awaits: bool = False,
     waited: datetime | None = None,
+    inbox: bool = False,
 ) -> list[Claimed]:
     """Claim the next window: of at most `limit` rows, at most `most` to send. Call it while the
     lease is held.
@@ -221,7 +230,7 @@ def claim(
     `shut`: push services that have to wait, by origin. `verdicts`: rows that are not to be sent,
     by subscription; `only`: rows that were judged, no others are touched. `awaits`: rows without a
     variant wait for the winner; `winner`: what those get. `waited`: those who wait until just then
-    wait no more, as the winner was chosen earlier.
+    wait no more, as the winner was chosen earlier. `inbox`: the campaign is also in the inbox.
     """
     judged = verdicts or {}
     with connection.cursor() as cursor:
@@ -247,6 +256,7 @@ def claim(
                 "winner": winner,
                 "awaits": awaits,
                 "waited": waited,
+                "inbox": inbox,
             },
         )
         return [Claimed._make(row) for row in cursor.fetchall()]

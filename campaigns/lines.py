@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -22,6 +23,7 @@ class Line:
     """A batch that this process holds, and what of it is on its way."""
 
     lease: Lease
+    site_id: UUID
     # Pairs that the run's trials know enough of; None for a test, which has no trials.
     decided: set[Pair] | None
     # Answers that the run's trials had counted when it was taken, and since.

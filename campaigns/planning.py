@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Site
@@ -16,7 +16,7 @@ from audiences import compiling, rules
 from audiences.catalogue import Scope
 from campaigns import finishing
 from campaigns.deciding import Decision, Terms
-from campaigns.models import Batch, Delivery, Run
+from campaigns.models import Batch, Campaign, Delivery, Run
 from subscribers.models import Subscription
 
 # Of so many batches' worth of devices, those who match: a chunk takes as long for every rule.
@@ -24,14 +24,19 @@ BATCHES_PER_CHUNK = 8
 
 # What is planned for each device of a query (Django's own, compiled with its parameters). One whose
 # time zone is not among those named gets what stands under "". Who waits for the winner has no
-# variant yet.
+# variant yet. `spared`: on which devices of a person it is not shown.
 PLANNED = """
-WITH chosen AS ({chosen}), zone AS (
+WITH chosen AS ({chosen}){spared}, zone AS (
     SELECT * FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
         AS zone (name, state, reason, at)
-), drawn AS (SELECT chosen.*, {variant} AS variant FROM chosen), planned AS (
+), drawn AS (
+    SELECT chosen.*, {variant} AS variant, {spares} AS spared FROM chosen
+), planned AS (
     SELECT drawn.id, drawn.subscriber_id, drawn.time_zone, drawn.variant,
-        coalesce(own.state, other.state) AS state, coalesce(own.reason, other.reason) AS reason,
+        CASE WHEN spared THEN 5 ELSE coalesce(own.state, other.state) END AS state,
+        CASE WHEN spared THEN 'other_device'
+            WHEN drawn.state = 'inbox' AND coalesce(own.state, other.state) = 0 THEN 'inbox_only'
+            ELSE coalesce(own.reason, other.reason) END AS reason,
         greatest(CASE WHEN own.name IS NULL THEN other.at ELSE own.at END,
             CASE WHEN drawn.variant IS NULL AND coalesce(own.state, other.state) = 0
                 THEN %s::timestamptz END) AS at
@@ -39,6 +44,15 @@ WITH chosen AS ({chosen}), zone AS (
         LEFT JOIN zone AS own ON own.name = drawn.time_zone
 )
 """
+# The devices of these people that take part, the ones that are preferred first.
+SPARED = """, ranked AS (
+    SELECT id, rank() OVER (PARTITION BY subscriber_id ORDER BY state = 'inbox', {order}) AS place
+    FROM ({peers}) AS peer
+), spared AS (SELECT id FROM ranked WHERE place > 1 UNION {decided})"""
+ORDERS = {
+    Campaign.Devices.RECENT: "last_seen_at DESC, id",
+    Campaign.Devices.MOBILE: "channel = 'web'",
+}
 INSERT = """
 INSERT INTO campaigns_delivery
     (month, run_id, subscription_id, state, reason, not_before, settled_at, variant)
@@ -115,19 +129,57 @@ def upto(run: Run) -> int:
 
 
 def candidates(run: Run, through: int) -> QuerySet[Subscription]:
-    """The devices beyond planned_through that can be reached, up to and with one."""
-    return reachable(run.campaign.site, run.planned_through, through)
+    """The devices beyond planned_through that take part, up to and with one."""
+    campaign = run.campaign
+    inbox = campaign.inbox and run.kind != Run.Kind.TEST
+    return reachable(campaign.site, run.planned_through, through, inbox=inbox)
 
 
-def reachable(site: Site, after: int, through: int) -> QuerySet[Subscription]:
-    """The active devices of a site by their ids: beyond one, up to and with another."""
-    return Subscription.objects.active().filter(site=site, id__gt=after, id__lte=through)
+def reachable(
+    site: Site, after: int, through: int, *, inbox: bool = False
+) -> QuerySet[Subscription]:
+    """The active devices of a site by their ids: beyond one, up to and with another.
+
+    `inbox`: also those that have only an inbox.
+    """
+    states = Subscription.REACHABLE if inbox else (Subscription.State.ACTIVE,)
+    return Subscription.objects.filter(site=site, state__in=states, id__gt=after, id__lte=through)
+
+
+def peers(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription] | None:
+    """All devices of these people that the run considers; None if each gets it on every device.
+
+    Of people who have it on their last used device by now, none: what counts as last used may have
+    changed since an earlier chunk was planned.
+    """
+    campaign = run.campaign
+    if run.kind == Run.Kind.TEST or campaign.devices == Campaign.Devices.EVERY:
+        return None
+    everything = reachable(campaign.site, 0, run.last_subscription, inbox=campaign.inbox)
+    theirs = everything.filter(subscriber__in=devices.values("subscriber"))
+    found = theirs.filter(recipients(run, devices))
+    if campaign.devices == Campaign.Devices.RECENT:
+        found = found.filter(id__gt=run.planned_through)
+    return found
+
+
+def decided(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Those of these devices whose person has been planned on another one before."""
+    earlier = Delivery.objects.filter(
+        month=run.month,
+        run=run,
+        subscription__subscriber=OuterRef("subscriber"),
+        subscription__site=run.campaign.site,
+        subscription_id__lte=run.planned_through,
+    ).exclude(reason="other_device")
+    return devices.filter(Exists(earlier))
 
 
 def insert(run: Run, through: int) -> list[Planned]:
     """Insert the recipients beyond planned_through, up to and with one; ordered by their ids."""
     devices = candidates(run, through)
-    found = planned(Terms.of(run), devices.filter(recipients(run, devices)))
+    chosen = devices.filter(recipients(run, devices))
+    found = planned(Terms.of(run), chosen, peers(run, devices), decided(run, devices))
     if found is None:
         return []
     query, params = found
@@ -136,18 +188,30 @@ def insert(run: Run, through: int) -> list[Planned]:
         return sorted(Planned._make(row) for row in cursor.fetchall())
 
 
-def planned(terms: Terms, devices: QuerySet[Subscription]) -> tuple[str, list[Any]] | None:
+def planned(
+    terms: Terms,
+    devices: QuerySet[Subscription],
+    peers: QuerySet[Subscription] | None = None,
+    decided: QuerySet[Subscription] | None = None,
+) -> tuple[str, list[Any]] | None:
     """SQL that names `planned`: of each of these devices id, subscriber_id, time_zone, variant,
-    state, reason and at. None: there are none."""
-    wanted = devices.order_by("id").values("id", "subscriber_id", "time_zone")
+    state, reason and at. None: there are none.
+
+    `peers`: all devices of their people that take part, of which some are preferred; None: each
+    counts. `decided`: those whose person is provided for already.
+    """
+    wanted = devices.order_by("id").values("id", "subscriber_id", "time_zone", "state")
     try:
         chosen, params = wanted.query.sql_with_params()
     except EmptyResultSet:
         return None
+    spared, ranked = sparing(terms, peers, decided)
     zones = terms.zones() or {"": Decision(Delivery.State.PLANNED)}
     variant, drawn = terms.variant()
-    return PLANNED.format(chosen=chosen, variant=variant), [
+    spares = "chosen.id IN (SELECT id FROM spared)" if spared else "false"
+    return PLANNED.format(chosen=chosen, variant=variant, spared=spared, spares=spares), [
         *params,
+        *ranked,
         list(zones),
         [int(one.state) for one in zones.values()],
         [one.reason for one in zones.values()],
@@ -155,6 +219,26 @@ def planned(terms: Terms, devices: QuerySet[Subscription]) -> tuple[str, list[An
         *drawn,
         terms.waits_until,
     ]
+
+
+def sparing(
+    terms: Terms, peers: QuerySet[Subscription] | None, decided: QuerySet[Subscription] | None
+) -> tuple[str, list[Any]]:
+    """SQL that names `spared`, with its parameters; "" where each device counts."""
+    if peers is None:
+        return "", []
+    columns = ("id", "subscriber_id", "state", "channel", "last_seen_at")
+    none = Subscription.objects.none() if decided is None else decided
+    params: list[Any] = []
+    parts = {}
+    for name, query in (("peers", peers.values(*columns)), ("decided", none.values("id"))):
+        try:
+            parts[name], own = query.order_by().query.sql_with_params()
+        except EmptyResultSet:
+            parts[name], own = "SELECT NULL::bigint AS id WHERE false", ()
+        params += own
+    order = ORDERS[Campaign.Devices(terms.campaign.devices)]
+    return SPARED.format(order=order, **parts), params
 
 
 def batch_of(run: Run, rows: Sequence[Planned], now: datetime) -> Batch:

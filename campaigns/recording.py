@@ -20,6 +20,7 @@ from campaigns.ledger import Result
 from campaigns.models import Batch, Delivery, Run
 from campaigns.trials import Pair
 from subscribers import consent, vapid
+from subscribers.models import Subscription
 from subscribers.transports.messages import Outcome, OutcomeKind
 
 FIRST_DELAY_SECONDS = 10
@@ -31,6 +32,10 @@ DATABASE_SECONDS = 30.0
 T = TypeVar("T")
 MOST_MS = 32_767
 MISMATCH = "vapid_mismatch"
+# Of apps: the device's token is not one of this app, project or environment. One is the device's
+# fault; if most are, it is the setup's.
+TOKEN_REASONS = ("apns_bad_device_token", "apns_device_token_not_for_topic", "fcm_sender_mismatch")
+FEW_TOKENS = 5
 KEY_REASONS = (MISMATCH, "vapid_rejected", "vapid_unusable", "wns_domain_blocked")
 # Refusals of a key that works: up to two together, or one in a hundred answers, are those of single
 # addresses, and no more than twenty such in a run. More of them are our key's.
@@ -110,8 +115,18 @@ def blame(run: Run, landed: Sequence[Landed]) -> list[Landed]:
         pair for pair in works if is_rare(run, pair, refused=refused[pair], accepted=accepted[pair])
     }
 
+    tokens = Counter(pair_of(one) for one in landed if is_about_token(one))
+    mixed_up = {
+        pair for pair in tokens if is_most(run, pair, refused=tokens[pair], accepted=accepted[pair])
+    }
+    if mixed_up:
+        # Anybody can register tokens that are none: a person's word lets them pass.
+        mixed_up -= trials.confirmed(run.pk)
+
     def alone(one: Landed) -> bool:
         pair = pair_of(one)
+        if is_about_token(one):
+            return pair not in mixed_up
         if one.outcome and one.outcome.reason == MISMATCH:
             return pair in works or pair[0] != current
         return pair in innocent
@@ -144,6 +159,23 @@ def is_rare(run: Run, pair: Pair, *, refused: int, accepted: int) -> bool:
         subscription__endpoint__startswith=f"{pair[1]}/",
     )
     return before[:MOST_ALONE].count() < MOST_ALONE
+
+
+def is_about_token(landed: Landed) -> bool:
+    return is_kind(landed, OutcomeKind.CONFIG) and bool(
+        landed.outcome and landed.outcome.reason in TOKEN_REASONS
+    )
+
+
+def is_most(run: Run, pair: Pair, *, refused: int, accepted: int) -> bool:
+    """Whether a push service refuses most of a run's devices: another project or environment.
+
+    Of the first few nobody can tell, and some are not the sender's fault.
+    """
+    known = tallies.total(Batch.objects.filter(run=run).values_list("tallies", flat=True))
+    before = known.get(pair[1], tallies.empty())
+    refused += before["refused"]
+    return refused >= FEW_TOKENS and refused > accepted + before["accepted"]
 
 
 def pair_of(landed: Landed) -> Pair:
@@ -181,6 +213,7 @@ def record(
     decided now are returned. None: a run without trials.
     """
     batch = leases.hold(lease)
+    landed = registered_again(landed)
     results = [result(one, run.message.ttl) for one in landed]
     states = ledger.record(lease, results)
     if len(states) < len(results):
@@ -197,6 +230,31 @@ def record(
     add_up(batch, landed)
     count(batch, states)
     return set() if decided is None else trials.note(run, answers(landed, decided))
+
+
+def registered_again(landed: Sequence[Landed]) -> Sequence[Landed]:
+    """The outcomes, without "gone" for apps that registered after Apple had noticed that they were.
+
+    APNs says since when a token is not registered; an app that has shown itself later is there
+    (Apple, "Handling notification responses from APNs").
+    """
+    since = {
+        one.flight.row.subscription_id: one.outcome.since
+        for one in landed
+        if one.outcome and one.outcome.since
+    }
+    if not since:
+        return landed
+    seen = Subscription.objects.filter(pk__in=since).values_list("pk", "last_seen_at")
+    back = {pk for pk, last_seen_at in seen if last_seen_at > since[pk]}
+
+    def settled(one: Landed) -> Landed:
+        if one.outcome is None or one.flight.row.subscription_id not in back:
+            return one
+        stays = replace(one.outcome, kind=OutcomeKind.REFUSED, reason="apns_registered_again")
+        return replace(one, outcome=stays)
+
+    return [settled(one) for one in landed]
 
 
 def add_up(batch: Batch, landed: Sequence[Landed]) -> None:

@@ -22,7 +22,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns import claiming, finishing, leases, ledger, recording, starting, trials
-from campaigns.claiming import Flight
+from campaigns.authorizing import Authority
+from campaigns.claiming import Flight, NotReady
 from campaigns.gating import Services
 from campaigns.leases import Lease, Lost
 from campaigns.lines import Line
@@ -86,6 +87,7 @@ class Turn:
         self.stop = stop
         self.onward = onward
         self.services = Services(settings.SEND_IN_FLIGHT)
+        self.authority = Authority()
         self.lines: list[Line] = []
         self.flights: dict[int, tuple[Line, Flight]] = {}
         self.stopping = False
@@ -139,12 +141,14 @@ class Turn:
     def line(self, lease: Lease) -> Line:
         """A batch that was just taken, with what its run's trials know."""
         run = Run.objects.select_related("campaign").get(pk=lease.run_id)
+        site_id = run.campaign.site_id
         if run.kind == Run.Kind.TEST:
-            return Line(lease, decided=None)
+            return Line(lease, site_id, decided=None)
         if run.state in Run.SENDING and (why := trials.tripped(run.pk)):
             # Whoever tripped it died before it could pause the run.
             pause(run, why)
-        return Line(lease, decided=trials.settled(run.pk), tried=trials.answered(run.pk))
+        decided, tried = trials.settled(run.pk), trials.answered(run.pk)
+        return Line(lease, site_id, decided, tried)
 
     # Claiming
 
@@ -155,6 +159,8 @@ class Turn:
                 line.ended = True
             self.take_back()
             return
+        if self.must_wait_for_tokens():
+            return
         for line in list(self.lines):
             if not line.waiting and self.fits(line):
                 self.claim_of(line)
@@ -162,6 +168,15 @@ class Turn:
         free = all(line.ended or line.throttled for line in self.lines)
         if free and len(self.lines) < MOST_LINES and self.another():
             self.claim()
+
+    def must_wait_for_tokens(self) -> bool:
+        """Whether a token is to be renewed as soon as nothing is on its way any more."""
+        ending = {line.site_id for line in self.lines if self.authority.must_renew(line.site_id)}
+        if ending and self.flights:
+            return True
+        for site_id in ending:
+            self.authority.renew(site_id)
+        return False
 
     def another(self) -> bool:
         """Take one more batch that is due. Others may be quicker, so it asks some times."""
@@ -179,10 +194,15 @@ class Turn:
     def claim_of(self, line: Line) -> None:
         """Claim a window of a batch; what goes wrong ends this batch only."""
         try:
-            limit, shut = line.room(), self.services.shut()
+            if why := self.authority.refusal(line.site_id, line.lease):
+                raise ImproperlyConfigured(why)
+            limit = line.room()
+            shut = self.services.shut() | self.authority.shut(line.site_id)
             window = self.surely(lambda: claiming.claim(line.lease, limit, shut))
         except Lost:
             self.forget(line)
+        except NotReady:
+            line.ended = True  # it is due at once, and looked at anew
         except ImproperlyConfigured as error:
             # A key of ours that can't be opened stops the run, instead of trying for ever.
             line.ended = True

@@ -1,7 +1,9 @@
 """Receipts from devices: displayed, clicked, dismissed. Each changes its row once, or nothing."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -9,6 +11,7 @@ from django.utils import timezone
 
 from campaigns import tokens
 from campaigns.models import Batch, Delivery
+from subscribers.models import Channel, Subscription
 
 # A push service keeps a message for four weeks at most; a device may show it that late.
 RECEIPT_DAYS = 35
@@ -41,14 +44,27 @@ def receive(token: str, receipt: Receipt) -> bool:
 def _count(key: tokens.DeliveryKey, receipt: Receipt) -> bool:
     # The batch before its rows: the order in which senders lock them.
     batches = Batch.objects.filter(run_id=key.run_id, first__lte=key.subscription_id)
-    batch = batches.select_for_update().order_by("-first").values_list("pk").first()
+    batch = batches.select_for_update().order_by("-first").only("receipts").first()
     news = [receipt] if _note(key, receipt) else []
     if receipt == Receipt.CLICKED and news and _note(key, Receipt.DISPLAYED):
         news.append(Receipt.DISPLAYED)
     if batch and news:
-        Batch.objects.filter(pk=batch[0]).update(**{name: F(name) + 1 for name in news})
-        _spare(key, batch[0])
+        changes: dict[str, Any] = {name: F(name) + 1 for name in news}
+        Batch.objects.filter(pk=batch.pk).update(**changes, **_of_apps(key, batch, news))
+        _spare(key, batch.pk)
     return bool(news)
+
+
+def _of_apps(key: tokens.DeliveryKey, batch: Batch, news: Sequence[Receipt]) -> dict[str, Any]:
+    """The batch's receipts by channel, with these. Those of browsers are the rest of all."""
+    devices = Subscription.objects.filter(pk=key.subscription_id)
+    channel = devices.values_list("channel", flat=True).first()
+    if channel in (None, Channel.WEB):
+        return {}
+    counts = dict.fromkeys(Receipt, 0) | batch.receipts.get(channel, {})
+    for name in news:
+        counts[name] += 1
+    return {"receipts": batch.receipts | {channel: counts}}
 
 
 def _spare(key: tokens.DeliveryKey, batch_id: int) -> None:

@@ -70,6 +70,12 @@ def settled(run_id: int) -> set[Pair]:
     return set(decided.values_list("credential_id", "origin"))
 
 
+def confirmed(run_id: int) -> set[Pair]:
+    """The pairs of which a person has said that the run may go on."""
+    passed = Trial.objects.filter(run=run_id, state=Trial.State.CONFIRMED)
+    return set(passed.values_list("credential_id", "origin"))
+
+
 def answered(run_id: int) -> int:
     """How many answers the run's trials have counted."""
     return sum(Trial.objects.filter(run=run_id).values_list("answered", flat=True))

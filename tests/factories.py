@@ -2,15 +2,19 @@
 
 import secrets
 import uuid
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
+from accounts import crypto
 from accounts.models import Membership, Role, Site, User, normal_email
 from audiences.models import Audience
 from campaigns.models import Campaign, Message, Picture, Rendition
-from subscribers.models import Credential, Subscriber, Subscription
+from subscribers.models import Channel, Credential, Subscriber, Subscription
+from subscribers.transports import addresses
 
 PASSWORD = "correct horse battery"
 PUSH_ORIGIN = "http://127.0.0.1:8002"
@@ -67,7 +71,9 @@ def make_subscription(site: Site, **fields: Any) -> Subscription:
         fields["subscriber"] = make_subscriber(site)
     if "p256dh" not in fields:
         fields["p256dh"], fields["auth"] = browser_keys()
-    fields.setdefault("credential", Credential.objects.get(site=site, retired_at=None))
+    if "credential" not in fields:
+        web = Credential.objects.filter(site=site, channel=Channel.WEB, retired_at=None)
+        fields["credential"] = web.get()
     fields.setdefault("install_id", uuid.uuid4())
     fields.setdefault("browser", "Firefox")
     fields.setdefault("platform", "Linux")
@@ -79,6 +85,41 @@ def make_subscription(site: Site, **fields: Any) -> Subscription:
         endpoint_hash=hashlib.sha256(endpoint.encode()).digest(),
         **fields,
     )
+
+
+def make_credential(site: Site, channel: Channel = Channel.FCM, **fields: Any) -> Credential:
+    """Of a Firebase project "shop-app" or of team TEAM123456, with a token that works."""
+    is_fcm = channel == Channel.FCM
+    fields.setdefault("name", "shop-app" if is_fcm else "TEAM123456")
+    apns = {"key_id": "KEY1234567", "bundle_ids": ["com.example.shop"]}
+    fields.setdefault("details", {} if is_fcm else apns)
+    fields.setdefault("token", crypto.encrypt(b"a token"))
+    fields.setdefault("token_at", timezone.now())
+    fields.setdefault("token_until", timezone.now() + timedelta(hours=1))
+    fields.setdefault("private_key", crypto.encrypt(b"no key"))
+    return Credential.objects.create(site=site, channel=channel, **fields)
+
+
+def make_app(site: Site, channel: Channel = Channel.FCM, **fields: Any) -> Subscription:
+    """An app on a phone of a new person, with the site's credential of the channel."""
+    held = Credential.objects.filter(site=site, channel=channel, retired_at=None).first()
+    fields.setdefault("credential", held or make_credential(site, channel))
+    if channel == Channel.FCM:
+        fields.setdefault("endpoint", addresses.fcm("shop-app", secrets.token_urlsafe(60)))
+        fields.setdefault("platform", "Android")
+    else:
+        fields.setdefault("endpoint", addresses.apns("com.example.shop", secrets.token_hex(32)))
+        fields.setdefault("platform", "iOS")
+    own = {"channel": channel, "browser": "", "p256dh": b"", "auth": b""}
+    return make_subscription(site, **{**own, **fields})
+
+
+def make_inbox(site: Site, **fields: Any) -> Subscription:
+    """A device of a new person that has no push, only the inbox."""
+    install_id = fields.setdefault("install_id", uuid.uuid4())
+    fields.setdefault("endpoint", f"inbox:{install_id}")
+    own = {"credential": None, "state": Subscription.State.INBOX, "p256dh": b"", "auth": b""}
+    return make_subscription(site, **{**own, **fields})
 
 
 def make_campaign(site: Site, **fields: Any) -> Campaign:

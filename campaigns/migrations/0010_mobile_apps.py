@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='campaign',
             name='devices',
-            field=models.CharField(choices=[('every', 'Every device of a person'), ('recent', 'The device that they used last'), ('mobile', 'An app if they have one, else a browser')], default='every', max_length=6),
+            field=models.CharField(choices=[('every', 'Every device of a person'), ('recent', 'The device that they used last'), ('mobile', 'Their apps if they have any, else their browsers')], default='every', max_length=6),
         ),
         migrations.AddField(
             model_name='campaign',

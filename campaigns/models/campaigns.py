@@ -59,7 +59,7 @@ class Campaign(models.Model):
     class Devices(models.TextChoices):
         EVERY = "every", _("Every device of a person")
         RECENT = "recent", _("The device that they used last")
-        MOBILE = "mobile", _("An app if they have one, else a browser")
+        MOBILE = "mobile", _("Their apps if they have any, else their browsers")
 
     EDITABLE = (State.DRAFT, State.SCHEDULED)
     OPEN = (State.RUNNING, State.PAUSED)

@@ -10,6 +10,8 @@ from django.views.decorators.http import require_POST
 from campaigns import tracking
 
 MAX_BODY = 1_024
+# What apps call a click.
+NAMES = {"opened": "clicked"}
 
 
 @require_POST
@@ -21,14 +23,15 @@ def events(request: HttpRequest) -> HttpResponse:
         if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
             raise ValueError
         body = json.loads(request.body)
-        token, receipt = body["t"], tracking.Receipt(body["e"])
+        token, receipt = body["t"], tracking.Receipt(NAMES.get(body["e"], body["e"]))
         if not isinstance(token, str):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         return JsonResponse(
             {
                 "error": "malformed",
-                "detail": 'Expected {"t": token, "e": "displayed", "clicked" or "dismissed"}.',
+                "detail": 'Expected {"t": token, "e": EVENT}; EVENT is "displayed", "clicked" '
+                '("opened" by apps) or "dismissed".',
             },
             status=400,
         )

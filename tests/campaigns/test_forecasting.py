@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.models import Site
 from campaigns import forecasting, starting
@@ -17,7 +18,14 @@ from campaigns.totals import Totals
 from tests.campaigns.engine import drive
 from tests.campaigns.foreseeing import NOON, STATE, ZONES, foretell, outcome, play
 from tests.campaigns.senders import FakeService
-from tests.factories import make_campaign, make_site, make_subscriber, make_subscription
+from tests.factories import (
+    make_app,
+    make_campaign,
+    make_inbox,
+    make_site,
+    make_subscriber,
+    make_subscription,
+)
 
 
 def check_groups(dry_run: DryRun, rows: list[Foretold], groups: Counter[Group] | None) -> None:
@@ -37,8 +45,11 @@ def populate(site: Site, rng: random.Random) -> None:
         attributes = {"first_name": "Ada"} if rng.random() < 0.6 else {}
         tags = ["vip"] if rng.random() < 0.7 else []
         person = make_subscriber(site, tags=tags, attributes=attributes)
-        for _device in range(rng.choice([1, 1, 2])):
-            make_subscription(site, subscriber=person, time_zone=rng.choice(ZONES))
+        for _device in range(rng.choice([1, 1, 2, 3])):
+            make = rng.choice([make_subscription, make_subscription, make_app, make_inbox])
+            ago = timedelta(minutes=rng.randint(0, 99))
+            seen = {"last_seen_at": timezone.now() - ago, "time_zone": rng.choice(ZONES)}
+            make(site, subscriber=person, **seen)
 
 
 def restrain(site: Site, rng: random.Random) -> None:
@@ -91,6 +102,8 @@ def anything(site: Site, rng: random.Random) -> Campaign:
         transactional=rng.random() < 0.1,
         topic=rng.choice(["", "Offers", "News"]),
         quiet=rng.choice(["site", "site", "off", "skip", "hold"]),
+        devices=rng.choice(Campaign.Devices.values),
+        inbox=rng.random() < 0.4,
     )
     return campaign
 

@@ -1,0 +1,108 @@
+"""Seeing that apps' tokens are fresh before rows are claimed that need them.
+
+Google's access tokens and Apple's provider tokens end within the hour and are of all senders. A
+sender that finds one about to end lets its flights land and renews it: the network is not looked
+after meanwhile, so nothing may be on its way.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from campaigns import ledger
+from campaigns.leases import Lease
+from campaigns.ledger import Shut
+from campaigns.models import Delivery
+from subscribers import app_tokens
+from subscribers.models import Channel, Credential
+from subscribers.transports import addresses
+
+# So often it is asked whether a site's tokens are about to end.
+LOOK_SECONDS = 5.0
+# What Google could not give for now is asked for again after so long, twice as long each time.
+AGAIN_SECONDS, LONGEST_SECONDS = 5.0, 120.0
+
+
+@dataclass
+class Trouble:
+    """A credential whose token could not be renewed: when to try again, and what was said."""
+
+    wait: float
+    again_at: float
+    refused: str = ""
+
+
+class Authority:
+    """Of one process: the tokens of the sites that it sends for."""
+
+    def __init__(self) -> None:
+        self._looked: dict[UUID, float] = {}
+        self._stale: dict[UUID, list[Credential]] = {}
+        self._troubles: dict[int, Trouble] = {}
+
+    def must_renew(self, site_id: UUID) -> bool:
+        """Whether a token of the site should be renewed now, with nothing on its way."""
+        return any(self._is_time(one) for one in self._ending(site_id))
+
+    def renew(self, site_id: UUID) -> None:
+        """Renew what is about to end: one request to Google each, of at most ten seconds."""
+        for credential in self._ending(site_id):
+            if self._is_time(credential):
+                self._renew(credential)
+        self._looked.pop(site_id, None)
+
+    def shut(self, site_id: UUID) -> dict[str, Shut]:
+        """The origins whose rows have to wait, because no token of theirs works."""
+        until = timezone.now() + timedelta(seconds=AGAIN_SECONDS)
+        waiting = (one for one in self._ending(site_id) if app_tokens.key_of(one) is None)
+        return {origin: Shut(until, 0.0) for one in waiting for origin in origins_of(one)}
+
+    def refusal(self, site_id: UUID, lease: Lease) -> str:
+        """Why the run can't go on: what was said of a credential that the batch needs; or "" """
+        for credential in self._ending(site_id):
+            trouble = self._troubles.get(credential.pk)
+            if trouble is None or not trouble.refused:
+                continue
+            planned = ledger.rows(lease, Delivery.State.PLANNED)
+            if planned.filter(subscription__credential=credential).exists():
+                # Who lets the run go on may have mended it: then it is asked for at once.
+                del self._troubles[credential.pk]
+                return trouble.refused
+        return ""
+
+    def _ending(self, site_id: UUID) -> list[Credential]:
+        if time.monotonic() - self._looked.get(site_id, -LOOK_SECONDS) >= LOOK_SECONDS:
+            self._stale[site_id] = app_tokens.stale(site_id)
+            self._looked[site_id] = time.monotonic()
+        return self._stale.get(site_id, [])
+
+    def _is_time(self, credential: Credential) -> bool:
+        trouble = self._troubles.get(credential.pk)
+        return trouble is None or time.monotonic() >= trouble.again_at
+
+    def _renew(self, credential: Credential) -> None:
+        before = self._troubles.pop(credential.pk, None)
+        refused = ""
+        try:
+            app_tokens.renew(credential)
+            return
+        except app_tokens.TokenRefused as error:
+            refused = str(error)
+        except app_tokens.TokenUnavailable:
+            pass
+        wait = min(before.wait * 2, LONGEST_SECONDS) if before else AGAIN_SECONDS
+        self._troubles[credential.pk] = Trouble(wait, time.monotonic() + wait, refused)
+
+
+def origins_of(credential: Credential) -> list[str]:
+    """The origins of the addresses that a credential of apps serves."""
+    if credential.channel == Channel.FCM:
+        return [f"{addresses.FCM}://{credential.name}"]
+    bundles = credential.details.get("bundle_ids", [])
+    services = (addresses.APNS, addresses.APNS_SANDBOX)
+    return [f"{service}://{bundle}" for service in services for bundle in bundles]
