@@ -20,7 +20,7 @@ from campaigns import policies
 from campaigns.models import Campaign, Cap, Message
 
 # Changes with what is in it, so that what was approved before is asked about again.
-VERSION = 1
+VERSION = 2
 SHORT = 12
 # Of a message: every field but these.
 NOT_SAID = frozenset({"id", "campaign", "version", "created_by", "created_at"})
@@ -48,6 +48,7 @@ FIELDS = {
         "once_key",
     ),
     "experiment": ("holdout", "winner_by", "sample", "decide_minutes", "conversion"),
+    "devices": ("devices", "inbox", "inbox_days"),
 }
 # What a campaign has only with a time.
 WITH_A_TIME = (
@@ -65,6 +66,7 @@ WORDS: dict[str, Promise] = {
     "schedule": _("the schedule"),
     "policies": _("caps, quiet hours or priority"),
     "experiment": _("the control group or how a variant wins"),
+    "devices": _("on which devices it is shown, or the inbox"),
 }
 
 
@@ -100,6 +102,7 @@ def parts(campaign: Campaign) -> dict[str, str]:
         "schedule": _hash(_schedule(campaign)),
         "policies": _hash(_policies(campaign)),
         "experiment": _hash(_of(campaign, FIELDS["experiment"])),
+        "devices": _hash(_of(campaign, FIELDS["devices"])),
     }
 
 

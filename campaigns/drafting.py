@@ -35,6 +35,7 @@ CONTENT = tuple(content.CHECKS)
 RULES = (
     *("late", "no_zone", "expiry_minutes", "priority", "topic", "transactional", "counted"),
     *("quiet", "caps", "override_reason", "once_key"),
+    *("devices", "inbox", "inbox_days"),
 )
 EXPERIMENT = ("holdout", "winner_by", "sample", "decide_minutes", "conversion")
 # Fields of a message, or what makes them of the message as it stands under its lock.

@@ -95,6 +95,7 @@ def lasting(seconds: int) -> str:
 def rules(campaign: Campaign) -> list[Fact]:
     """Quiet hours, caps and the like; where it does not do as the site does, with the reason."""
     found = [_quiet(campaign), _caps(campaign)]
+    found += _reach(campaign)
     found.append(Fact(_("Priority"), _("%(priority)d of 100") % {"priority": campaign.priority}))
     if campaign.topic:
         found.append(Fact(_("Topic"), campaign.topic))
@@ -105,6 +106,16 @@ def rules(campaign: Campaign) -> list[Fact]:
         share = _("%(share)d %% are kept back") % {"share": campaign.holdout}
         found.append(Fact(_("Control group"), share))
     return found
+
+
+def _reach(campaign: Campaign) -> Iterator[Fact]:
+    """On which devices of a person, and how long it can be read again."""
+    yield Fact(_("Devices"), str(Campaign.Devices(campaign.devices).label))
+    if campaign.inbox:
+        days = campaign.inbox_days
+        lasting = ngettext("For %(days)d day", "For %(days)d days", days) % {"days": days}
+        also = _("Also for people who allowed no notifications there")
+        yield Fact(_("Inbox"), lasting, also)
 
 
 def _quiet(campaign: Campaign) -> Fact:

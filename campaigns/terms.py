@@ -23,6 +23,8 @@ from campaigns.timing.recurrence import Recurrence
 
 # Thirty days.
 LONGEST_EXPIRY: Final = 43_200
+# Days. Apps and pages show an inbox, not an archive.
+LONGEST_INBOX: Final = 90
 # Whatever is computed from a day until then is still a day.
 LAST_YEAR: Final = 2200
 MOST_EXCEPTIONS: Final = 400
@@ -36,6 +38,7 @@ CHOICES: Final = {
     "no_zone": Campaign.NoZone,
     "quiet": Campaign.Quiet,
     "caps": Campaign.Caps,
+    "devices": Campaign.Devices,
 }
 
 
@@ -126,6 +129,8 @@ def _in_rules(campaign: Campaign) -> Mapping[str, str]:
     minutes = campaign.expiry_minutes
     if minutes is not None and not 1 <= minutes <= LONGEST_EXPIRY:
         found["expiry_minutes"] = _("Write a time from 1 minute to 30 days, or leave it empty.")
+    if not 1 <= campaign.inbox_days <= LONGEST_INBOX:
+        found["inbox_days"] = _("Write a number of days from 1 to 90.")
     differs = campaign.quiet != Campaign.Quiet.SITE or campaign.caps != Campaign.Caps.SITE
     if differs and not campaign.override_reason and "override_reason" not in found:
         found["override_reason"] = _("Say why this campaign does not do as the site does.")

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from campaigns import moments
 from campaigns.models import Campaign
-from campaigns.terms import LONGEST_EXPIRY, MOST_EXCEPTIONS, RULES
+from campaigns.terms import LONGEST_EXPIRY, LONGEST_INBOX, MOST_EXCEPTIONS, RULES
 
 PLAIN = ("timing", "recurrence", *RULES)
 
@@ -78,6 +78,21 @@ class ScheduleFields(serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         help_text="Of all campaigns with the same key a person gets one.",
+    )
+    devices = serializers.ChoiceField(
+        choices=Campaign.Devices.choices,
+        required=False,
+        help_text="On which devices of a person it is shown.",
+    )
+    inbox = serializers.BooleanField(
+        required=False,
+        help_text="Whether it is also in the inbox, for people without permission, too.",
+    )
+    inbox_days = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LONGEST_INBOX,
+        help_text="How long it stays there.",
     )
     scheduled_wall = serializers.CharField(
         read_only=True,

@@ -16,7 +16,8 @@ from accounts.forms.base import helper
 from accounts.forms.site import RateField, time_zones
 from accounts.models import Site
 from campaigns import rates, terms
-from campaigns.forms import repeating, ruling
+from campaigns.forms import reaching, repeating, ruling
+from campaigns.forms.reaching import ReachFields
 from campaigns.forms.repeating import RepeatFields
 from campaigns.forms.ruling import RuleFields
 from campaigns.models import Campaign
@@ -43,7 +44,7 @@ class WallField(forms.DateTimeField):
         return wall.replace(tzinfo=None) if wall else None
 
 
-class ScheduleForm(RepeatFields, RuleFields):
+class ScheduleForm(RepeatFields, RuleFields, ReachFields):
     """Now, at a wall time in a zone or on each person's clock, or again and again; and how fast.
 
     `campaign` as it would be: `changed`, once the form is valid.
@@ -116,7 +117,11 @@ class ScheduleForm(RepeatFields, RuleFields):
         later = Div(Div("wall", css_class="compose-wall"), self.repeat_layout(), clock)
         later.css_class = "compose-later"
         speed = Row("throttle", Div(), css_class="compose-speed")
-        self.helper.layout = Layout("when", later, speed, self.expiry_layout(), self.rules_layout())
+        self.explain_devices()
+        self.helper.layout = Layout(
+            *("when", later, speed, self.expiry_layout()),
+            *(self.reach_layout(), self.rules_layout()),
+        )
 
     def clean(self) -> None:
         self._forget_what_is_not_asked()
@@ -146,6 +151,8 @@ class ScheduleForm(RepeatFields, RuleFields):
             hidden += ["wall", "timing", "zone", "late", "no_zone"]
         elif self.is_local:
             hidden.append("zone")
+        if not self.cleaned_data.get("inbox"):
+            hidden.append("inbox_days")
         for name in hidden:
             self.errors.pop(name, None)
 
@@ -164,7 +171,7 @@ class ScheduleForm(RepeatFields, RuleFields):
 
     def terms(self) -> dict[str, Any]:
         """What was filled in, by the names of campaigns.terms.FIELDS. ValidationError."""
-        found, rules = self.cleaned_data, self.rules(self.campaign)
+        found, rules = self.cleaned_data, self.rules(self.campaign) | self.reach(self.campaign)
         rules |= {name: found.get(name) or getattr(self.campaign, name) for name in OWN_TIME}
         if found["when"] == self.NOW:
             return rules | NO_TIME
@@ -211,4 +218,5 @@ def time_of(campaign: Campaign) -> dict[str, Any]:
         "no_zone": campaign.no_zone,
         **repeating.initial_of(campaign, wall),
         **ruling.initial_of(campaign),
+        **reaching.initial_of(campaign),
     }

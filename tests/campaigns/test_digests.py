@@ -70,6 +70,9 @@ CAMPAIGN_EDITS: dict[str, Any] = {
     "sample": 30,
     "decide_minutes": 60,
     "conversion": "signup",
+    "devices": "recent",
+    "inbox": True,
+    "inbox_days": 7,
 }
 # On purpose: what says nothing about who gets what when, or follows from what is in it.
 NOT_BOUND = {
@@ -100,6 +103,7 @@ MESSAGE_EDITS: dict[str, Any] = {
     "overrides": {"ios": {"title": "Winter"}},
     "weight": 40,
     "variants": [{"weight": 50, "title": "B"}],
+    "app": {"ios": {"badge": 1}},
     "coupon": {"code": "WARM"},
     "ttl": 60,
     "urgency": "high",

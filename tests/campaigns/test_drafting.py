@@ -153,11 +153,12 @@ def test_set_time_leaves_a_scheduled_campaign_alone(site: Site) -> None:
 
 def test_a_copy_says_the_same_to_the_same_people_and_has_no_time(site: Site) -> None:
     actions = [{"title": "Go", "url": "https://shop.example/go"}]
-    original = make_campaign(
-        site, name="x" * 120, rule=VIP, message={"actions": actions, "ttl": 60, "urgency": "low"}
-    )
+    reach = {"devices": "recent", "inbox": True, "inbox_days": 7}
+    message = {"actions": actions, "ttl": 60, "urgency": "low", "app": {"ios": {"badge": 3}}}
+    original = make_campaign(site, name="x" * 120, rule=VIP, message=message, **reach)
     starting.schedule(original, NIGHT, "Europe/Oslo")
     copy = drafting.duplicate(original, None)
+    assert {name: getattr(Campaign.objects.get(pk=copy.pk), name) for name in reach} == reach
     assert (copy.state, copy.scheduled_for) == (Campaign.State.DRAFT, None)
     assert copy.name.endswith("(copy)") and len(copy.name) <= 120
     assert copy.audience.rule == VIP and copy.audience_id != original.audience_id

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, Site, User
-from campaigns import drafting, moments, starting
+from campaigns import approvals, drafting, moments, starting
 from campaigns.models import Campaign, Policy
 from campaigns.readiness import Standing
 from tests.factories import make_campaign, make_member, make_site, make_subscription
@@ -315,3 +315,62 @@ def test_a_series_is_planned_and_a_copy_keeps_the_rules(client: Client, campaign
     assert campaign.scheduled_for == datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
     copy = drafting.duplicate(campaign, None)
     assert (copy.priority, copy.recurrence, copy.scheduled_wall) == (90, "", None)
+
+
+def test_devices_and_inbox_are_noted_and_said(client: Client, campaign: Campaign) -> None:
+    assert "every device, not in the inbox" in client.get(at(campaign, "schedule")).content.decode()
+    reach = {"devices": "recent", "inbox": "on", "inbox_days": "7"}
+    client.post(at(campaign, "schedule"), {"when": "now"} | reach)
+    campaign.refresh_from_db()
+    assert (campaign.devices, campaign.inbox, campaign.inbox_days) == ("recent", True, 7)
+    page = client.get(at(campaign, "schedule")).content.decode()
+    assert "the one used last, in the inbox for 7 days" in page
+    review = " ".join(client.get(at(campaign, "review")).content.decode().split())
+    assert "<dd>The device that they used last</dd>" in review
+    assert "<dd>For 7 days " in review
+    client.post(at(campaign, "schedule"), {"when": "now", "inbox_days": "0"})
+    campaign.refresh_from_db()
+    assert (campaign.devices, campaign.inbox, campaign.inbox_days) == ("recent", False, 7)
+    assert "Inbox" not in client.get(at(campaign, "review")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"devices": "phones"}, "devices"),
+        ({"inbox": "on", "inbox_days": "91"}, "inbox_days"),
+        ({"inbox": "on", "inbox_days": "0"}, "inbox_days"),
+        ({"inbox": "on", "inbox_days": "a week"}, "inbox_days"),
+    ],
+)
+def test_odd_devices_and_days_are_refused(
+    client: Client, campaign: Campaign, data: dict[str, str], field: str
+) -> None:
+    page = client.post(at(campaign, "schedule"), {"when": "now"} | data)
+    assert set(page.context["form"].errors) == {field}
+    assert Campaign.objects.get().inbox is False
+
+
+@time_machine.travel(NOON, tick=False)
+@pytest.mark.parametrize(
+    "edit",
+    [{"devices": "mobile"}, {"inbox": "on"}, {"inbox": "on", "inbox_days": "3"}],
+    ids=["devices", "inbox", "days"],
+)
+def test_an_edit_of_devices_or_inbox_voids_an_approval(
+    client: Client, campaign: Campaign, bob: User, edit: dict[str, str]
+) -> None:
+    before = {"inbox": "on"} if "inbox_days" in edit else {}
+    client.post(at(campaign, "schedule"), LATER | before)
+    Policy.objects.create(site=campaign.site, approval=Policy.Approval.ALWAYS)
+    campaign.refresh_from_db()
+    jonas = make_member(campaign.site, Role.MARKETER, "jonas@example.com")
+    request = approvals.ask(campaign, by=bob)
+    approvals.decide(request, jonas, approvals.Verdict.APPROVED)
+    client.post(at(campaign, "plan"))
+    assert Campaign.objects.get().state == Campaign.State.SCHEDULED
+    answer = client.post(at(campaign, "schedule"), LATER | edit, follow=True)
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.DRAFT
+    assert "on which devices it is shown, or the inbox" in campaign.attention
+    assert b"It is no longer scheduled." in answer.content

@@ -43,7 +43,9 @@ def tick(now: datetime) -> int:
 
 def test_each_occurrence_is_a_campaign_of_its_own(site: Site) -> None:
     rules = {"priority": 70, "topic": "news", "once_key": "k", "holdout": 5, "expiry_minutes": 60}
+    rules |= {"devices": "mobile", "inbox": True, "inbox_days": 7}
     message = {"utm_term": "x", "ttl": 60, "translations": {"nb": {"title": "Nytt"}}}
+    message["app"] = {"ios": {"sound": "bell.caf"}}
     parent = weekly(site, message=message, throttle=600, **rules)
     assert parent.scheduled_for == DUE
     assert tick(DUE - timedelta(seconds=1)) == 0
