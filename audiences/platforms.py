@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from subscribers.models import Channel
+
 IOS = ("iOS", "iPadOS")
+_WEB = Q(channel=Channel.WEB)
 # On a Mac, other browsers than Safari bring a window of their own: those are "other".
 _OF_KIND = {
-    "android": Q(platform="Android"),
-    "windows": Q(platform="Windows"),
-    "ios": Q(platform__in=IOS),
-    "macos": Q(platform="macOS", browser="Safari"),
+    "android": _WEB & Q(platform="Android"),
+    "windows": _WEB & Q(platform="Windows"),
+    "ios": _WEB & Q(platform__in=IOS),
+    "macos": _WEB & Q(platform="macOS", browser="Safari"),
+    "android_app": ~_WEB & Q(platform="Android"),
+    "ios_app": ~_WEB & Q(platform__in=IOS),
 }
 KINDS = (*_OF_KIND, "other")
 
@@ -25,11 +30,18 @@ class Platforms:
     windows: int = 0
     macos: int = 0
     ios: int = 0
+    android_app: int = 0
+    ios_app: int = 0
     other: int = 0
 
     @property
     def total(self) -> int:
-        return self.android + self.windows + self.macos + self.ios + self.other
+        return sum(getattr(self, kind) for kind in KINDS)
+
+    @property
+    def apps(self) -> int:
+        """Devices with the site's own app."""
+        return self.android_app + self.ios_app
 
 
 def of_kind(kind: str) -> Q:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Site
 from accounts.templatetags.beckon import number
@@ -27,12 +27,21 @@ from campaigns.readiness import DRIFT, Problem, Standing, Step
 
 # What each system shows of a title and a text, about: characters in the lines that it has.
 CUTS = {
-    "title": {"android": 46, "windows": 84, "macos": 34, "ios": 32},
-    "body": {"android": 270, "windows": 170, "macos": 80, "ios": 160},
+    "title": {
+        **{"android": 46, "windows": 84, "macos": 34, "ios": 32},
+        **{"android_app": 46, "ios_app": 32},
+    },
+    "body": {
+        **{"android": 270, "windows": 170, "macos": 80, "ios": 160},
+        **{"android_app": 270, "ios_app": 160},
+    },
 }
-SYSTEMS = {"android": "Android", "windows": "Windows", "macos": "macOS", "ios": "iOS"}
+SYSTEMS = {
+    **{"android": "Android", "windows": "Windows", "macos": "macOS", "ios": "iOS"},
+    **{"android_app": gettext_lazy("Android apps"), "ios_app": gettext_lazy("iOS apps")},
+}
 # What a message's overrides call a system, where that is another name.
-OVERRIDES = {"macos": "mac"}
+OVERRIDES = {"macos": "mac", "android_app": "android", "ios_app": "ios"}
 LIQUID = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
 # From this share of the recipients on, a default is no exception any more.
 MANY = 0.2
@@ -100,7 +109,7 @@ def _texts(standing: Standing) -> Iterator[Check]:
     """What systems would not show of the title and the text."""
     for name, most in CUTS.items():
         cut = [
-            (SYSTEMS[kind], getattr(standing.platforms, kind))
+            (str(SYSTEMS[kind]), getattr(standing.platforms, kind))
             for kind, characters in most.items()
             if _longest(standing.message, kind, name) > characters
         ]

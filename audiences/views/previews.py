@@ -225,6 +225,10 @@ def _uuid(text: str) -> UUID | None:
 def _kinds(reach: Reach) -> list[tuple[str, int]]:
     """Devices by what they show a notification with, the most first; the others last."""
     kinds = [(label, getattr(reach.platforms, kind)) for kind, label in KIND_LABELS.items()]
+    # Most sites have no app.
+    apps = {"android_app": _("Android app"), "ios_app": _("iOS app")}
+    found = [(label, getattr(reach.platforms, kind)) for kind, label in apps.items()]
+    kinds += [kind for kind in found if kind[1]]
     return [*sorted(kinds, key=lambda kind: -kind[1]), (_("Others"), reach.platforms.other)]
 
 

@@ -94,13 +94,17 @@ def test_counts_people_devices_and_how_they_show_a_notification(
         make_subscription(site, platform="Android", state=state, subscriber=person.subscriber)
         make_subscription(site, platform="Android", state=state)
     make_subscription(make_site(name="Another"), platform="Android")
+    for channel, platform in (("fcm", "Android"), ("fcm", "iOS"), ("apns", "iPadOS")):
+        make_subscription(site, channel=channel, platform=platform)
     with transaction.atomic(), django_assert_num_queries(5):
         # A savepoint, its limits, the one statement, the limits as they were, the savepoint.
         found = counting.count(site, rules.EVERYONE)
-    assert (found.people, found.devices, found.without_consent) == (9, 10, 2)
-    assert found.platforms == Platforms(android=2, windows=2, macos=1, ios=2, other=3)
+    assert (found.people, found.devices, found.without_consent) == (12, 13, 2)
+    browsers = {"android": 2, "windows": 2, "macos": 1, "ios": 2, "other": 3}
+    assert found.platforms == Platforms(**browsers, android_app=1, ios_app=2)
+    assert found.platforms.apps == 3
     assert found.platforms.total == found.devices
-    assert found.channels == {"web": 10}
+    assert found.channels == {"web": 10, "fcm": 2, "apns": 1}
     assert (found.share, found.estimated) == (1, False)
     assert 0 < found.took < 60
 
@@ -129,7 +133,7 @@ def test_people_are_joined_only_where_a_rule_asks_of_them() -> None:
 def test_nobody() -> None:
     found = counting.count(make_site(), rules.EVERYONE)
     assert (found.people, found.devices, found.without_consent) == (0, 0, 0)
-    assert found.channels == {"web": 0}
+    assert found.channels == {"web": 0, "fcm": 0, "apns": 0}
 
 
 @pytest.mark.django_db
@@ -169,7 +173,7 @@ def test_too_long_becomes_an_estimate(settings: Settings, slow: Rule) -> None:
     # The sample is fair to the last person here, so only the digits are fewer.
     assert (found.people, found.devices, found.estimated) == (260, 260, True)
     assert found.platforms.other == 260
-    assert found.channels == {"web": 260}
+    assert found.channels == {"web": 260, "fcm": 0, "apns": 0}
 
 
 @pytest.mark.django_db
