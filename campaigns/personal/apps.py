@@ -15,12 +15,11 @@ remote notification". Both refuse more than LIMIT bytes. An app finds what is ou
 from __future__ import annotations
 
 import json
-import re
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from time import time
 from typing import Any
 
 from campaigns.models import Message
@@ -34,8 +33,7 @@ _SYSTEM_OF = {"Android": ANDROID, "iOS": IOS, "iPadOS": IOS}
 # Apple's priorities: 10 at once, 5 by the battery, 1 without waking the device.
 _PRIORITIES = {"very-low": "1", "low": "5", "normal": "10", "high": "10"}
 # What differs between two deliveries. Random, so that no text holds one.
-_TOKEN, _TAG, _TTL, _ENDS = _GAPS = tuple(secrets.token_hex(12) for _ in range(4))
-_SPLIT = re.compile("({})".format("|".join(_GAPS)))
+_TOKEN, _TAG, _TTL, _ENDS = (secrets.token_hex(12) for _ in range(4))
 # Apple knows no \u escapes, and they would cost three times the bytes of most scripts.
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -66,6 +64,11 @@ class Options:
         """The campaign's topic: what belongs together on iOS."""
         return self.message.campaign.topic if self.message.campaign_id else ""
 
+    @cached_property
+    def receipts(self) -> str:
+        """Where devices report to; asked once."""
+        return receipts_url()
+
 
 class Template:
     """A payload with gaps, so that what all have in common is written only once."""
@@ -75,24 +78,29 @@ class Template:
     ) -> None:
         apple = channel == Channel.APNS
         made = _apns(content, options) if apple else _fcm(content, options, systems)
-        self._parts = _SPLIT.split(_json(made))
-        self._gaps = [(place, part) for place, part in enumerate(self._parts) if part in _GAPS]
+        self._text = _json(made)
+        self._times = (-1, -1)
+        self._pieces: list[list[str]] = []
 
     def fill(self, token: str, tag: str, ttl: int) -> bytes:
         """One recipient's payload, UTF-8. Both texts are base64url; `ttl` in seconds."""
-        ends = int(time.time()) + ttl if ttl else 0
-        values = {_TOKEN: token, _TAG: tag, _TTL: f"{ttl}s", _ENDS: str(ends)}
-        parts = self._parts.copy()
-        for place, gap in self._gaps:
-            parts[place] = values[gap]
-        return "".join(parts).encode()
+        times = (ttl, int(time()))
+        if times != self._times:
+            self._times, self._pieces = times, self._timed(*times)
+        return token.join([tag.join(pieces) for pieces in self._pieces]).encode()
+
+    def _timed(self, ttl: int, now: int) -> list[list[str]]:
+        """What stands between the tags between the tokens, for a second."""
+        ends = str(now + ttl) if ttl else "0"
+        text = self._text.replace(_TTL, f"{ttl}s").replace(_ENDS, ends)
+        return [piece.split(_TAG) for piece in text.split(_TOKEN)]
 
 
 def _fcm(content: Content, options: Options, systems: tuple[str, ...]) -> dict[str, Any]:
     shown = {"title": content.title, "body": content.body, "image": content.image}
     made: dict[str, Any] = {"notification": _kept(shown)}
     if ANDROID in systems:
-        made["data"] = _data(content)
+        made["data"] = _data(content, options)
         made["android"] = _android(options)
     if IOS in systems:
         made["apns"] = {
@@ -102,7 +110,7 @@ def _fcm(content: Content, options: Options, systems: tuple[str, ...]) -> dict[s
                 "apns-collapse-id": _TAG,
             },
             # FCM adds the alert: the common title and text.
-            "payload": {"aps": _aps(content, options), "beckon": _beckon(content, IOS)},
+            "payload": {"aps": _aps(content, options), "beckon": _beckon(content, options, IOS)},
         }
         if content.image:
             made["apns"]["fcm_options"] = {"image": content.image}
@@ -128,7 +136,10 @@ def _android(options: Options) -> dict[str, Any]:
 
 def _apns(content: Content, options: Options) -> dict[str, Any]:
     alert = _kept({"title": content.title, "body": content.body})
-    return {"aps": {"alert": alert} | _aps(content, options), "beckon": _beckon(content, IOS)}
+    return {
+        "aps": {"alert": alert} | _aps(content, options),
+        "beckon": _beckon(content, options, IOS),
+    }
 
 
 def _aps(content: Content, options: Options) -> dict[str, Any]:
@@ -147,12 +158,12 @@ def _aps(content: Content, options: Options) -> dict[str, Any]:
     ) | ({} if badge is None else {"badge": badge})
 
 
-def _beckon(content: Content, system: str) -> dict[str, Any]:
+def _beckon(content: Content, options: Options, system: str) -> dict[str, Any]:
     buttons = [{"title": title, "url": url} for title, url in content.actions]
     return _kept(
         {
             "t": _TOKEN,
-            "u": receipts_url(),
+            "u": options.receipts,
             "link": content.link(system),
             "url": content.url,
             "image": content.image,
@@ -161,9 +172,9 @@ def _beckon(content: Content, system: str) -> dict[str, Any]:
     )
 
 
-def _data(content: Content) -> dict[str, str]:
+def _data(content: Content, options: Options) -> dict[str, str]:
     """The same as texts."""
-    found = _beckon(content, ANDROID)
+    found = _beckon(content, options, ANDROID)
     found.pop("image", None)
     if "buttons" in found:
         found["buttons"] = _json(found["buttons"])

@@ -99,16 +99,13 @@ class Editions:
         platforms = any(one.get("overrides") for one in self._variants)
         return len(self._variants) > 1 or any(self._languages) or platforms
 
-    def key(self, variant: int | None, language: str, platform: str, system: str = "") -> Key:
-        """Which texts a device gets; variant None is A, an unknown one too.
-
-        `system`: one of PLATFORMS' values, for what is known better than by what a device says.
-        """
+    def key(self, variant: int | None, language: str, platform: str) -> Key:
+        """Which texts a device gets; variant None is A, an unknown one too."""
         number = variant if variant and 0 < variant < len(self._variants) else 0
         asked = (number, language)
         if asked not in self._chosen:
             self._chosen[asked] = choose(self._languages[number], language, self._own)
-        kind = system or PLATFORMS.get(platform, "")
+        kind = PLATFORMS.get(platform, "")
         overrides = self._variants[number].get("overrides") or {}
         return number, self._chosen[asked], kind if kind in overrides else ""
 

@@ -65,7 +65,7 @@ class Filling:
             actions=tuple(filter(None, (self._action(*action) for action in texts.actions))),
             language=texts.language,
         )
-        return content, frozenset(self._missed)
+        return content, self.missed
 
     def _line(self, source: str, longest: int) -> str:
         """What was checked when it was saved stays as it is."""
@@ -93,15 +93,19 @@ class Filling:
             return self._edition.with_parameters(source)
         return self._checked(source, self._said(source, encodes=True).strip())
 
-    def link(self, source: str) -> tuple[str, frozenset[str]]:
-        """Where an app is led, "" for where a browser is; and what was missing. Aborted."""
+    @property
+    def missed(self) -> frozenset[str]:
+        """The variables that were missing so far."""
+        return frozenset(self._missed)
+
+    def link(self, source: str) -> str:
+        """Where an app is led, "" for where a browser is. Aborted."""
         if not has_liquid(source):
-            leads = source if addresses.leads_into_app(source) else self._address(source)
-            return leads, frozenset()
+            return source if addresses.leads_into_app(source) else self._address(source)
         to = self._said(source, encodes=True).strip()
-        if to and not self._leads_into_app(source, to):
-            to = self._checked(source, to)
-        return to, frozenset(self._missed)
+        if not to or self._leads_into_app(source, to):
+            return to
+        return self._checked(source, to)
 
     def _leads_into_app(self, source: str, to: str) -> bool:
         if len(to) > LONGEST_ADDRESS or not addresses.leads_into_app(to):

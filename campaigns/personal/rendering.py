@@ -23,6 +23,9 @@ from subscribers.models import Channel
 
 # Characters that a variable is taken to put in where sizes are told before anybody is known.
 ASSUMED = 20
+# A member of an enumeration takes longer to look up.
+WEB, FCM, APNS = Channel.WEB.value, Channel.FCM.value, Channel.APNS.value
+APPS = (FCM, APNS)
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 
@@ -41,7 +44,8 @@ class Renderer:
         self._contents: dict[Key, tuple[Content, frozenset[str]]] = {}
         self._templates: dict[Key, wire.Template] = {}
         self._app = apps.Options(message)
-        self._app_templates: dict[tuple[Key, str, tuple[str, ...]], apps.Template] = {}
+        # By variant, channel, language and platform as the device says them.
+        self._app_templates: dict[tuple[int | None, str, str, str], apps.Template] = {}
         self._hosts = addresses.own_hosts(site)
 
     @cached_property
@@ -53,9 +57,22 @@ class Renderer:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether everybody gets the same."""
+        """Whether everybody gets the same, or nobody anything: apps as well as browsers."""
         personal = any(name[0] in variables.PERSONAL for name in self._names)
-        return not personal and not self._editions.several
+        return not personal and not self._editions.several and not self._differs_in_apps()
+
+    def _differs_in_apps(self) -> bool:
+        """Whether what is the same for all can be said in browsers, and not in apps."""
+        try:
+            self.content()
+        except Aborted:
+            return False
+        try:
+            for channel in APPS:
+                self.payload(token="t" * tokens.LENGTH, tag="t" * 32, channel=channel)
+        except Aborted:
+            return True
+        return False
 
     @cached_property
     def needs(self) -> Needs:
@@ -72,7 +89,7 @@ class Renderer:
         self,
         reader: Reader | None = None,
         variant: int | None = None,
-        channel: str = Channel.WEB,
+        channel: str = WEB,
     ) -> Content:
         """What this person sees. Aborted, with the code for the ledger, if they get nothing.
 
@@ -89,13 +106,18 @@ class Renderer:
             return frozenset()
 
     def rendered(
-        self, reader: Reader | None, variant: int | None = None, channel: str = Channel.WEB
+        self, reader: Reader | None, variant: int | None = None, channel: str = WEB
     ) -> tuple[Content, frozenset[str]]:
         """`content` and `defaulted` at once."""
-        if channel == Channel.WEB:
-            return self._content(self._key(reader, variant), reader)
+        key = self._key(reader, variant, channel)
+        content, missed = self._content(key, reader)
+        if channel == WEB:
+            return content, missed
+        filling = Filling(self._edition(key), reader, self._hosts)
         systems = apps.systems_of(channel, reader.platform if reader else "")
-        return self._app_content(self._app_key(reader, variant, systems), reader, systems)
+        led = {one: filling.link(self._app.link(one)) for one in systems}
+        android, ios = led.get(apps.ANDROID, ""), led.get(apps.IOS, "")
+        return replace(content, link_android=android, link_ios=ios), missed | filling.missed
 
     def payload(
         self,
@@ -104,16 +126,19 @@ class Renderer:
         *,
         token: str = "",
         tag: str = "",
-        channel: str = Channel.WEB,
+        channel: str = WEB,
         ttl: int | None = None,
     ) -> bytes:
         """One recipient's payload, UTF-8. Aborted if they get nothing, or if it is too large.
 
         `ttl`: seconds, of which apps are told in it; None: the message's.
         """
-        if channel != Channel.WEB:
+        if channel != WEB:
             ttl = self._message.ttl if ttl is None else ttl
-            return self._app_payload(reader, variant, channel, (token, tag, ttl))
+            made = self._app_template(reader, variant, channel).fill(token, tag, ttl)
+            if len(made) > apps.LIMIT:
+                raise Aborted("too_large")
+            return made
         key = self._key(reader, variant)
         template = self._templates.get(key)
         if template is None:
@@ -125,32 +150,26 @@ class Renderer:
             raise Aborted("too_large")
         return made
 
-    def _app_payload(
-        self,
-        reader: Reader | None,
-        variant: int | None,
-        channel: str,
-        gaps: tuple[str, str, int],
-    ) -> bytes:
-        systems = apps.systems_of(channel, reader.platform if reader else "")
-        key = self._app_key(reader, variant, systems)
-        template = self._app_templates.get((key, channel, systems))
+    def _app_template(
+        self, reader: Reader | None, variant: int | None, channel: str
+    ) -> apps.Template:
+        language, platform = (reader.language, reader.platform) if reader else ("", "")
+        asked = (variant, channel, language, platform)
+        template = self._app_templates.get(asked)
         if template is None:
-            content, _missed = self._app_content(key, reader, systems)
+            content = self.content(reader, variant, channel)
+            systems = apps.systems_of(channel, platform)
             template = apps.Template(channel, content, self._app, systems)
-            if key in self._contents and not self._personal_links:
-                self._app_templates[key, channel, systems] = template
-        made = template.fill(*gaps)
-        if len(made) > apps.LIMIT:
-            raise Aborted("too_large")
-        return made
+            if self._key(reader, variant, channel) in self._contents and not self._personal_links:
+                self._app_templates[asked] = template
+        return template
 
-    def largest(self, channel: str = Channel.WEB) -> int:
+    def largest(self, channel: str = WEB) -> int:
         """Bytes of the largest payload, where each variable puts in ASSUMED characters, and all
         branches of a condition are said."""
         token, tag = "t" * tokens.LENGTH, "t" * 32
         keys = self._editions.every()
-        if channel == Channel.WEB:
+        if channel == WEB:
             templates = (wire.Template(self._assumed(key), self._tail) for key in keys)
             return max(len(one.fill(token=token, tag=tag)) for one in templates)
         systems = apps.systems_of(channel, "")
@@ -169,32 +188,15 @@ class Renderer:
     def _tail(self) -> str:
         return wire.tail()
 
-    def _key(self, reader: Reader | None, variant: int | None) -> Key:
-        if reader is None:
-            return self._editions.key(variant, "", "")
-        return self._editions.key(variant, reader.language, reader.platform)
-
-    def _app_key(self, reader: Reader | None, variant: int | None, systems: tuple[str, ...]) -> Key:
-        """An app knows its system where its device did not say it."""
-        language = reader.language if reader else ""
-        return self._editions.key(variant, language, "", systems[0] if len(systems) == 1 else "")
+    def _key(self, reader: Reader | None, variant: int | None, channel: str = WEB) -> Key:
+        language, platform = (reader.language, reader.platform) if reader else ("", "")
+        return self._editions.key(variant, language, "iOS" if channel == APNS else platform)
 
     @cached_property
     def _personal_links(self) -> bool:
         """Whether the links of apps differ from person to person."""
         links = (self._app.link(system) for system in apps.SYSTEMS)
         return any(name[0] in variables.PERSONAL for link in links for name in names_in(link))
-
-    def _app_content(
-        self, key: Key, reader: Reader | None, systems: tuple[str, ...]
-    ) -> tuple[Content, frozenset[str]]:
-        content, missed = self._content(key, reader)
-        links = {}
-        for system in systems:
-            filling = Filling(self._edition(key), reader, self._hosts)
-            links[f"link_{system}"], more = filling.link(self._app.link(system))
-            missed |= more
-        return replace(content, **links), missed
 
     def _content(self, key: Key, reader: Reader | None) -> tuple[Content, frozenset[str]]:
         if known := self._contents.get(key):
