@@ -45,6 +45,10 @@ class Migration(migrations.Migration):
             name='inbox_days',
             field=models.PositiveSmallIntegerField(default=30, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)]),
         ),
+        migrations.AddIndex(
+            model_name='campaign',
+            index=models.Index(condition=models.Q(('inbox', True)), fields=['site'], name='campaign_inbox'),
+        ),
         migrations.AddField(
             model_name='message',
             name='app',

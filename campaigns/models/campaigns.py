@@ -149,6 +149,8 @@ class Campaign(models.Model):
         indexes = [
             # Serves the list of a site, newest first.
             models.Index(fields=["site", "-created_at"], name="campaign_newest"),
+            # Serves the inbox: the few of a site that are in it.
+            models.Index(fields=["site"], condition=Q(inbox=True), name="campaign_inbox"),
             # Serves the ticker: what is due.
             models.Index(
                 fields=["scheduled_for"], condition=Q(state="scheduled"), name="campaign_due"

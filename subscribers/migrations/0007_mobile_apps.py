@@ -57,6 +57,16 @@ class Migration(migrations.Migration):
             name='app_version',
             field=models.CharField(blank=True, max_length=40),
         ),
+        migrations.AddField(
+            model_name='subscription',
+            name='moved_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='consentrecord',
+            name='wording',
+            field=models.CharField(blank=True, max_length=500),
+        ),
         migrations.AlterField(
             model_name='credential',
             name='public_key',

@@ -213,6 +213,8 @@ class Subscription(models.Model):
     platform = models.CharField(max_length=40, blank=True)
     # Of an app, as it names it: "4.12.0".
     app_version = models.CharField(max_length=40, blank=True)
+    # When it passed from one named person to another; what was sent before is not theirs to read.
+    moved_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
 
@@ -301,6 +303,8 @@ class ConsentRecord(models.Model):
     # The very words that were agreed to.
     prompt = models.ForeignKey(Prompt, null=True, on_delete=models.PROTECT, related_name="consents")
     page = models.CharField(max_length=500, blank=True)
+    # What an app asked, in its own words.
+    wording = models.CharField(max_length=500, blank=True)
     language = models.CharField(max_length=35, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     browser = models.CharField(max_length=40, blank=True)
