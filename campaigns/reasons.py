@@ -17,6 +17,8 @@ REASONS: dict[str, Promise] = {
     "capped": gettext_lazy("They have had as many messages as the cap allows"),
     "min_gap": gettext_lazy("Their last message was too short a time ago"),
     "place_held": gettext_lazy("The last place under the cap is held for a campaign before it"),
+    "other_device": gettext_lazy("They get it on another of their devices"),
+    "inbox_only": gettext_lazy("Push is not allowed there; it is in their inbox"),
     "sent_once": gettext_lazy("They have had one with the same send-once key"),
     "no_title": gettext_lazy("For them the title would be empty"),
     "bad_address": gettext_lazy("For them the address could not be opened"),
@@ -74,7 +76,39 @@ REASONS: dict[str, Promise] = {
     "mozilla_111": gettext_lazy("Mozilla misses the message's lifetime"),
     "mozilla_113": gettext_lazy("Mozilla does not take the message's topic"),
     "mozilla_114": gettext_lazy("Mozilla does not take the message's lifetime"),
+    "apns_registered_again": gettext_lazy("Apple says that it is gone, but it came back since"),
+    "fcm_invalid_argument": gettext_lazy("Firebase does not take the message"),
+    "fcm_not_found": gettext_lazy("Firebase does not find our project"),
+    "fcm_auth": gettext_lazy("Firebase refuses our key"),
+    "fcm_sender_mismatch": gettext_lazy("The device registered with another Firebase project"),
+    "fcm_third_party_auth": gettext_lazy("Firebase may not pass it on: its key for Apple is wrong"),
+    "apns_auth": gettext_lazy("Apple refuses our key"),
+    "apns_bad_collapse_id": gettext_lazy("Apple does not take the message's collapse id"),
+    "apns_bad_device_token": gettext_lazy(
+        "Apple does not know the device here; sandbox and production may be mixed up"
+    ),
+    "apns_bad_environment_key_id_in_token": gettext_lazy("Our key is of Apple's other environment"),
+    "apns_bad_environment_key_in_token": gettext_lazy("Our key is of Apple's other environment"),
+    "apns_bad_expiration_date": gettext_lazy("Apple does not take the message's lifetime"),
+    "apns_bad_message_id": gettext_lazy("Apple does not take the message's id"),
+    "apns_bad_path": gettext_lazy("Apple does not know such an address"),
+    "apns_bad_priority": gettext_lazy("Apple does not take the message's urgency"),
+    "apns_bad_topic": gettext_lazy("Apple does not know such a bundle id"),
+    "apns_device_token_not_for_topic": gettext_lazy("The device's token is of another app"),
+    "apns_expired_provider_token": gettext_lazy("Our token for Apple was too old"),
+    "apns_forbidden": gettext_lazy("Apple does not let our key do this"),
+    "apns_invalid_provider_token": gettext_lazy("Apple refuses our key"),
+    "apns_invalid_push_type": gettext_lazy("Apple does not take the kind of message"),
+    "apns_missing_provider_token": gettext_lazy("Apple misses our token"),
+    "apns_missing_topic": gettext_lazy("Apple misses the bundle id"),
+    "apns_payload_empty": gettext_lazy("Apple says that the message is empty"),
+    "apns_topic_disallowed": gettext_lazy("Apple does not let our key send to this app"),
+    "apns_unrelated_key_id_in_token": gettext_lazy("The connection began with another key of ours"),
     # Gone
+    "fcm_unregistered": gettext_lazy("The app was removed, or its token is no longer valid"),
+    "fcm_bad_token": gettext_lazy("Firebase says that the device's token is none"),
+    "apns_unregistered": gettext_lazy("The app was removed, or its token is no longer valid"),
+    "apns_expired_token": gettext_lazy("The device's token has ended"),
     "endpoint_removed": gettext_lazy("The browser says that this subscription has ended"),
     # Accepted, with a reservation
     "receipt": gettext_lazy("The device reported it before it was sent again; not repeated"),
@@ -89,6 +123,17 @@ REASONS: dict[str, Promise] = {
     "not_started": gettext_lazy("Its turn did not come in time; will be tried again"),
     "refused_stream": gettext_lazy("The service closed the connection first; will be tried again"),
     "tls": gettext_lazy("The service's certificate was not right; will be tried again"),
+    "fcm_quota": gettext_lazy("Firebase asked us to slow down; will be tried again"),
+    "fcm_unavailable": gettext_lazy("Firebase was busy; will be tried again"),
+    "apns_idle_timeout": gettext_lazy("Apple closed the connection first; will be tried again"),
+    "apns_service_unavailable": gettext_lazy("Apple was busy; will be tried again"),
+    "apns_shutdown": gettext_lazy("Apple's server was closing down; will be tried again"),
+    "apns_too_many_provider_token_updates": gettext_lazy(
+        "Apple says that our token changed too often; will be tried again"
+    ),
+    "apns_too_many_requests": gettext_lazy(
+        "Apple wants fewer messages to this device; will be tried again"
+    ),
     "mozilla_901": gettext_lazy("Mozilla could not pass it on; will be tried again"),
     "mozilla_902": gettext_lazy("Mozilla could not pass it on; will be tried again"),
 }
@@ -119,7 +164,13 @@ BY_STATUS: dict[tuple[int, int], Promise] = {
         "Not found, by an answer that does not prove that the device left"
     ),
 }
-SERVICES = {"apple": "Apple", "mozilla": "Mozilla", "wns": "Windows"}
+SERVICES = {
+    "apns": "Apple",
+    "apple": "Apple",
+    "fcm": "Firebase",
+    "mozilla": "Mozilla",
+    "wns": "Windows",
+}
 NAMES = (*SERVICES.values(), "Beckon")
 
 

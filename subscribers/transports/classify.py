@@ -2,7 +2,8 @@
 
 The table below is the whole of it: one row for each answer that a service is known to give, then
 the rows for everybody. The first that fits decides. Services disagree in their details: Chrome's,
-Apple's and Windows' documents, and the source of Mozilla's autopush, are where the rows come from.
+Firebase's, Apple's and Windows' documents, and the source of Mozilla's autopush, are where the rows
+come from.
 
 Three rules stand above the rows. RETRY, the only kind that is sent again, needs a proof that the
 message was not accepted. GONE, the only kind that closes a subscription, needs an answer that is
@@ -12,42 +13,21 @@ is UNKNOWN where it may have been a success.
 
 from __future__ import annotations
 
-import json
-import re
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from .endpoints import APPLE_SUFFIX, MOZILLA_SUFFIX, PUSH_HOSTS, WNS_SUFFIX
-from .messages import MAX_DETAIL, MAX_LOCATION, Outcome, OutcomeKind, Service
+from .messages import Outcome, OutcomeKind, Service
+from .reading import Said, echoed_ttl, excerpt, explained, location, read, retry_after
 
 THROTTLED_SECONDS = 60.0  # 429 without Retry-After
 UNAVAILABLE_SECONDS = 10.0  # 503 without one; FCM asks never to repeat within 10 s
-MAX_RETRY_SECONDS = 3600.0
-MAX_TTL = 10 * 365 * 86400
-
+APNS_UNAVAILABLE_SECONDS = 15 * 60.0  # "After 15 minutes, you can retry"
+APNS_TOKEN_SECONDS = 20 * 60.0  # how often a provider token may change
 _WNS_NOT_DELIVERED = frozenset({"dropped", "channelthrottled"})
-_ADDRESS = re.compile(r"https?://\S*")
-_SECONDS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-_APPLE_REASON = re.compile(r"[A-Za-z0-9]{1,34}", re.ASCII)  # a reason has 40 with "apple_"
 
 _CONFIG, _GONE = OutcomeKind.CONFIG, OutcomeKind.GONE
 _REFUSED, _RETRY, _UNKNOWN = OutcomeKind.REFUSED, OutcomeKind.RETRY, OutcomeKind.UNKNOWN
-
-
-@dataclass(frozen=True)
-class Said:
-    """What an answer says beside its status. `text`: lower case, of the body and of Windows'
-    explaining header; `errno`, `message`: autopush's; `reason`: Apple's; '' or 0 without."""
-
-    text: bytes = b""
-    errno: int = 0
-    message: str = ""
-    reason: str = ""
-    page: bool = False  # made by a web server for people, not by a push service
 
 
 Condition = Callable[[Said], bool]
@@ -81,6 +61,10 @@ def _any_reason(said: Said) -> bool:
     return said.reason != ""
 
 
+def _about_token(said: Said) -> bool:
+    return said.about_token
+
+
 def _page(said: Said) -> bool:
     return said.page
 
@@ -100,6 +84,7 @@ class Row(NamedTuple):
 
 
 F, M, A, W, ANY = Service.FCM, Service.MOZILLA, Service.APPLE, Service.WNS, Service.ANY
+FA, P = Service.FCM_APPS, Service.APNS
 
 ROWS = (
     # FCM. The same text for a wrong key in its old and its new words. 404 comes by design for a
@@ -138,6 +123,49 @@ ROWS = (
     Row(W, (404, 410), _text(b"domain blocked"), _CONFIG, "wns_domain_blocked"),
     Row(W, (404, 410), _always, _GONE, "{status}"),
     Row(W, (406,), _always, _RETRY, "406", THROTTLED_SECONDS),
+    # Apps through Firebase (firebase.google.com/docs/cloud-messaging/error-codes). Its 404 without
+    # the code is about the project or the address. Of the many invalid arguments only the token's
+    # is about the device. An access token that has ended, an API that is switched off, a project
+    # that is somebody else's: all 401 and 403.
+    Row(FA, (404,), _reason("UNREGISTERED"), _GONE, "fcm_unregistered"),
+    Row(FA, (404,), _always, _CONFIG, "fcm_not_found"),
+    Row(FA, (400,), _about_token, _GONE, "fcm_bad_token"),
+    Row(FA, (400,), _always, _REFUSED, "fcm_invalid_argument"),
+    Row(FA, (401, 403), _reason("SENDER_ID_MISMATCH"), _CONFIG, "fcm_sender_mismatch"),
+    Row(FA, (401, 403), _reason("THIRD_PARTY_AUTH_ERROR"), _CONFIG, "fcm_third_party_auth"),
+    Row(FA, (401, 403), _always, _CONFIG, "fcm_auth"),
+    Row(FA, (410,), _always, _REFUSED, "410"),
+    Row(FA, (429,), _always, _RETRY, "fcm_quota", THROTTLED_SECONDS),
+    Row(FA, (503,), _always, _RETRY, "fcm_unavailable", UNAVAILABLE_SECONDS),
+    # Apps through Apple (developer.apple.com/documentation/usernotifications,
+    # "Handling notification responses from APNs"). A device token that it does not know may be of
+    # its other environment or of another app, so that only those of the 410 are about the device.
+    Row(P, (410,), _reason("Unregistered", "ExpiredToken"), _GONE, "apns_{code}"),
+    Row(P, (404, 410), _any_reason, _REFUSED, "apns_{code}"),
+    Row(P, (404, 410), _always, _REFUSED, "{status}"),
+    Row(P, (400,), _reason("BadDeviceToken", "DeviceTokenNotForTopic"), _CONFIG, "apns_{code}"),
+    Row(
+        P,
+        (400,),
+        _reason("BadTopic", "MissingTopic", "TopicDisallowed", "MissingProviderToken"),
+        _CONFIG,
+        "apns_{code}",
+    ),
+    Row(P, (400,), _reason("IdleTimeout"), _RETRY, "apns_{code}", UNAVAILABLE_SECONDS),
+    Row(P, (400, 405), _any_reason, _REFUSED, "apns_{code}"),
+    Row(P, (401, 403), _any_reason, _CONFIG, "apns_{code}"),
+    Row(P, (401, 403), _always, _CONFIG, "apns_auth"),
+    Row(
+        P,
+        (429,),
+        _reason("TooManyProviderTokenUpdates"),
+        _RETRY,
+        "apns_{code}",
+        APNS_TOKEN_SECONDS,
+    ),
+    Row(P, (429,), _any_reason, _RETRY, "apns_{code}", THROTTLED_SECONDS),
+    Row(P, (503,), _reason("Shutdown"), _RETRY, "apns_{code}", UNAVAILABLE_SECONDS),
+    Row(P, (503,), _any_reason, _RETRY, "apns_{code}", APNS_UNAVAILABLE_SECONDS),
     # Everybody. RFC 8030 section 7.3 has 404 for a subscription that has ended, but a proxy in
     # front of a service of the operator's says 404 of everything while its route is missing. What
     # a proxy says is a page.
@@ -163,16 +191,28 @@ def classify(service: Service, status: int, headers: Mapping[str, str], body: by
     read. Never raises: whatever stands in an answer was written by a stranger.
     """
     if status in (200, 201, 202):
-        return _accepted(service, status, headers)
+        return _accepted(service, status, headers, body)
     said = read(service, headers, body)
     row = row_for(service, status, said)
     return Outcome(
         kind=row.kind,
         status_code=status,
-        reason=row.reason.format(status=status, errno=said.errno, reason=said.reason.lower()),
+        reason=_named(row.reason, status, said),
         retry_after=retry_after(headers, default=row.wait) if row.kind is _RETRY else None,
-        detail=excerpt(body) or excerpt(_explained(headers).encode("utf-8", "replace")),
+        detail=_detail(headers, body, said),
+        since=said.since if row.kind is _GONE else None,
     )
+
+
+def _named(reason: str, status: int, said: Said) -> str:
+    return reason.format(
+        status=status, errno=said.errno, reason=said.reason.lower(), code=said.code
+    )
+
+
+def _detail(headers: Mapping[str, str], body: bytes, said: Said) -> str:
+    words = said.detail.encode("utf-8", "replace") or body
+    return excerpt(words) or excerpt(explained(headers).encode("utf-8", "replace"))
 
 
 def service_of(host: str) -> Service:
@@ -186,28 +226,6 @@ def service_of(host: str) -> Service:
     return Service.WNS if host.endswith(WNS_SUFFIX) else Service.ANY
 
 
-def retry_after(headers: Mapping[str, str], *, default: float) -> float:
-    """Seconds to wait by `Retry-After` (seconds or HTTP date), from 0 to 3,600, else `default`."""
-    text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
-        seconds = float(text)
-    else:
-        try:
-            date = parsedate_to_datetime(text)
-            # A date of HTTP is in UTC, also where it does not say so.
-            seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError, OSError):
-            return default
-    return min(max(seconds, 0.0), MAX_RETRY_SECONDS)
-
-
-def excerpt(body: bytes) -> str:
-    """A printable line of at most 200 characters, with web addresses (which may be secret) cut."""
-    text = body.decode("utf-8", "replace")
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(_ADDRESS.sub("…", line).split())[:MAX_DETAIL]
-
-
 def row_for(service: Service, status: int, said: Said) -> Row:
     """The row that decides about an answer that is no plain success."""
     for row in ROWS:
@@ -216,29 +234,7 @@ def row_for(service: Service, status: int, said: Said) -> Row:
     return _OTHERWISE
 
 
-def read(service: Service, headers: Mapping[str, str], body: bytes) -> Said:
-    """What an answer says, in the words of its service; nothing that its service would not say."""
-    text = body.lower()
-    if service is Service.WNS:
-        text = _explained(headers).lower().encode("utf-8", "replace") + b"\n" + text
-    answer = _json_object(body) if service in (Service.MOZILLA, Service.APPLE) else {}
-    errno, reason = answer.get("errno"), answer.get("reason")
-    if not isinstance(errno, int) or isinstance(errno, bool) or not 0 < errno < 10_000:
-        errno = 0
-    if not isinstance(reason, str) or not _APPLE_REASON.fullmatch(reason):
-        reason = ""
-    page = headers.get("content-type", "").strip().lower().startswith("text/html")
-    return Said(
-        text=text,
-        errno=errno,
-        message=str(answer.get("message", "")).lower(),
-        reason=reason,
-        # The second is what Go's servers and Traefik say.
-        page=page or b"404 page not found" in text,
-    )
-
-
-def _accepted(service: Service, status: int, headers: Mapping[str, str]) -> Outcome:
+def _accepted(service: Service, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     reason = str(status)
     if service is Service.WNS:
         wns_status = headers.get("x-wns-status", "").strip().lower()
@@ -249,33 +245,6 @@ def _accepted(service: Service, status: int, headers: Mapping[str, str]) -> Outc
         kind=OutcomeKind.ACCEPTED,
         status_code=status,
         reason=reason,
-        message_location=_location(headers),
-        ttl=_echoed_ttl(headers),
+        message_location=location(service, headers, body),
+        ttl=echoed_ttl(headers),
     )
-
-
-def _location(headers: Mapping[str, str]) -> str:
-    for name in ("location", "apns-id", "x-wns-msg-id"):
-        value = headers.get(name, "").strip()
-        if value and len(value) <= MAX_LOCATION and value.isascii() and value.isprintable():
-            return value
-    return ""
-
-
-def _echoed_ttl(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("ttl", "").strip()
-    if not (text.isascii() and text.isdigit()) or len(text) > 12:
-        return None
-    return min(int(text), MAX_TTL)
-
-
-def _explained(headers: Mapping[str, str]) -> str:
-    return headers.get("x-wns-error-description", "")
-
-
-def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

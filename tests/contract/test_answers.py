@@ -13,6 +13,8 @@ NAMES = {
     Service.MOZILLA: "Mozilla",
     Service.APPLE: "Apple",
     Service.WNS: "Windows",
+    Service.FCM_APPS: "Firebase",
+    Service.APNS: "APNs",
     Service.ANY: "any",
 }
 

@@ -13,8 +13,9 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.transports.classify import classify, retry_after, service_of
+from subscribers.transports.classify import classify, service_of
 from subscribers.transports.messages import Outcome, OutcomeKind
+from subscribers.transports.reading import retry_after
 
 from .test_classify import APPLE, FCM, HOSTS, MOZILLA, WNS, apple, mozilla
 
