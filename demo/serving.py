@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from aiohttp import web
 
@@ -24,12 +25,22 @@ class StartError(Exception):
     """It cannot start; the text is one clear sentence."""
 
 
+class Running(Protocol):
+    """What is being served, until it is cleaned up."""
+
+    async def cleanup(self) -> None: ...
+
+
+class Start(Protocol):
+    """Listens and serves; port 0 takes a free one. Returns what stops it, and the own origin."""
+
+    async def __call__(self, build: Build, bind: str, port: int) -> tuple[Running, str]: ...
+
+
 async def start(build: Build, bind: str, port: int) -> tuple[web.AppRunner, str]:
     """Listen and serve; port 0 takes a free one. Returns what stops it, and the own origin."""
     listener = listen(bind, port)
-    # 0.0.0.0 is a place to listen, not an address to send to.
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, bind)  # noqa: S104
-    origin = f"http://{host}:{listener.getsockname()[1]}"
+    origin = origin_of(listener, bind)
     try:
         runner = web.AppRunner(build(origin), access_log=None, shutdown_timeout=STOP_SECONDS)
     except BaseException:
@@ -38,6 +49,13 @@ async def start(build: Build, bind: str, port: int) -> tuple[web.AppRunner, str]
     await runner.setup()
     await web.SockSite(runner, listener, backlog=1024).start()
     return runner, origin
+
+
+def origin_of(listener: socket.socket, bind: str) -> str:
+    # 0.0.0.0 is a place to listen, not an address to send to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
 
 
 def listen(bind: str, port: int) -> socket.socket:
@@ -52,7 +70,7 @@ def listen(bind: str, port: int) -> socket.socket:
         raise StartError(f"The port {port} on {bind} {reason}.") from None
 
 
-async def serve(build: Build, name: str, bind: str, port: int) -> None:
+async def serve(build: Build, name: str, bind: str, port: int, *, start: Start = start) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -66,7 +84,7 @@ async def serve(build: Build, name: str, bind: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def in_thread(build: Build, *, port: int = 0) -> Iterator[str]:
+def in_thread(build: Build, *, port: int = 0, start: Start = start) -> Iterator[str]:
     """Serve in a thread of this process, for tests; yields the origin, stops with the block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
