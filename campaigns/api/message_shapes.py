@@ -17,6 +17,12 @@ def text(help_text: str = "", **options: Any) -> serializers.CharField:
     )
 
 
+LINK = (
+    "What a tap opens, such as shop://products/7; may hold Liquid after the scheme. Empty: the "
+    "address of the message."
+)
+
+
 class ActionSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     url = serializers.CharField()
@@ -59,6 +65,37 @@ class CouponSerializer(serializers.Serializer[Any]):
     )
 
 
+class AndroidOptionsSerializer(serializers.Serializer[Any]):
+    """For apps on Android. Names as in Firebase's AndroidNotification."""
+
+    link = text(LINK)
+    channel_id = text("Of the app's notification channels; empty: the app's default.")
+    sound = text('"default", or a sound resource of the app. Channels of Android 8 have their own.')
+
+
+class IosOptionsSerializer(serializers.Serializer[Any]):
+    """For apps on iOS, also through Firebase. Names as in Apple's payload keys."""
+
+    link = text(LINK)
+    sound = text('"default", or a sound file of the app (.caf, .aiff, .wav); empty: none.')
+    badge = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=99_999,
+        help_text="The number on the app's icon; 0 removes it, null leaves it.",
+    )
+    category = text("Of the app's notification categories: buttons need one.")
+    interruption_level = text("passive, active or time-sensitive; empty: active.")
+
+
+class AppOptionsSerializer(serializers.Serializer[Any]):
+    """What apps get beside the texts; the same in all variants."""
+
+    android = AndroidOptionsSerializer(required=False)
+    ios = IosOptionsSerializer(required=False)
+
+
 # Parts are taken as they come: what is not known in them is refused with its place, not dropped.
 @extend_schema_field(serializers.DictField(child=TranslationSerializer()))
 class TranslationsField(serializers.JSONField):
@@ -72,6 +109,11 @@ class OverridesField(serializers.JSONField):
 
 @extend_schema_field(CouponSerializer)
 class CouponField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field(AppOptionsSerializer)
+class AppField(serializers.JSONField):
     pass
 
 
@@ -111,6 +153,7 @@ class MessageFields(WordsSerializer):
     variants = VariantsField(
         required=False, help_text="B, C and D: at most three, each a message of its own."
     )
+    app = AppField(required=False)
     coupon = CouponField(required=False)
     ttl = serializers.IntegerField(
         required=False,
