@@ -24,15 +24,14 @@ from subscribers.transports import addresses
 
 # So often it is asked whether a site's tokens are about to end.
 LOOK_SECONDS = 5.0
-# What Google could not give for now is asked for again after so long, twice as long each time.
-AGAIN_SECONDS, LONGEST_SECONDS = 5.0, 120.0
+# What Google could not give for now is asked for again after so long.
+AGAIN_SECONDS = 30.0
 
 
 @dataclass
 class Trouble:
     """A credential whose token could not be renewed: when to try again, and what was said."""
 
-    wait: float
     again_at: float
     refused: str = ""
 
@@ -86,8 +85,8 @@ class Authority:
         return trouble is None or time.monotonic() >= trouble.again_at
 
     def _renew(self, credential: Credential) -> None:
-        before = self._troubles.pop(credential.pk, None)
         refused = ""
+        self._troubles.pop(credential.pk, None)
         try:
             app_tokens.renew(credential)
             return
@@ -95,8 +94,7 @@ class Authority:
             refused = str(error)
         except app_tokens.TokenUnavailable:
             pass
-        wait = min(before.wait * 2, LONGEST_SECONDS) if before else AGAIN_SECONDS
-        self._troubles[credential.pk] = Trouble(wait, time.monotonic() + wait, refused)
+        self._troubles[credential.pk] = Trouble(time.monotonic() + AGAIN_SECONDS, refused)
 
 
 def origins_of(credential: Credential) -> list[str]:

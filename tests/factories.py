@@ -102,8 +102,9 @@ def make_credential(site: Site, channel: Channel = Channel.FCM, **fields: Any) -
 
 def make_app(site: Site, channel: Channel = Channel.FCM, **fields: Any) -> Subscription:
     """An app on a phone of a new person, with the site's credential of the channel."""
-    held = Credential.objects.filter(site=site, channel=channel, retired_at=None).first()
-    fields.setdefault("credential", held or make_credential(site, channel))
+    if "credential" not in fields:
+        held = Credential.objects.filter(site=site, channel=channel, retired_at=None).first()
+        fields["credential"] = held or make_credential(site, channel)
     if channel == Channel.FCM:
         fields.setdefault("endpoint", addresses.fcm("shop-app", secrets.token_urlsafe(60)))
         fields.setdefault("platform", "Android")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
+from subscribers.transports.messages import DeliveryRequest, Endpoint, Outcome, OutcomeKind
 
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 201, "201", message_location="https://push.example/m/1")
 GONE = Outcome(OutcomeKind.GONE, 410, "410")
@@ -45,7 +45,8 @@ class FakeService:
 
     def answer(self, request: DeliveryRequest) -> Outcome:
         endpoint, message = request
-        self.log.append(endpoint.url)
+        address = endpoint.url if isinstance(endpoint, Endpoint) else str(endpoint.address)
+        self.log.append(address)
         self.topics.append(message.topic)
         self.payloads.append(message.payload)
-        return self.answers.get(endpoint.url.rsplit("/", 1)[-1], ACCEPTED)
+        return self.answers.get(address.rsplit("/", 1)[-1], ACCEPTED)
