@@ -8,6 +8,10 @@ from django.utils.translation import gettext_lazy
 from accounts.models import AuditEvent, Membership, Site, User
 
 LABELS = {
+    "app_key.added": gettext_lazy("Added a key for mobile apps"),
+    "app_key.removed": gettext_lazy("Removed a key for mobile apps"),
+    "app_key.replaced": gettext_lazy("Replaced a key for mobile apps"),
+    "app_registration.changed": gettext_lazy("Changed how apps register devices"),
     "attribute.typed": gettext_lazy("Said what an attribute is"),
     "audience.changed": gettext_lazy("Changed an audience"),
     "audience.created": gettext_lazy("Created an audience"),
@@ -64,6 +68,7 @@ LABELS = {
     "saved_message.deleted": gettext_lazy("Deleted a saved message"),
     "site.changed": gettext_lazy("Changed the settings"),
     "site.created": gettext_lazy("Created the site"),
+    "site.identity_key_changed": gettext_lazy("Changed the public key of identities"),
     "site.identity_rotated": gettext_lazy("Made a new identity secret"),
     "user.link_made": gettext_lazy("Made a link for a new password"),
     "user.password_changed": gettext_lazy("Changed their password"),

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, crypto
 from accounts.models import Site, User
+from subscribers import app_advice
 from subscribers.models import Channel, Credential, Subscription
 from subscribers.transports.keys import VapidIdentity, encode_base64url, generate_vapid
 
@@ -246,6 +247,8 @@ def advice(outcome_reason: str, detail: str) -> str:
     `outcome_reason` and `detail`: of the `Outcome`. "It" in a sentence is the push service.
     At most 180 characters in English; never repeats `detail`, which a stranger wrote.
     """
+    if outcome_reason.startswith(("fcm_", "apns_")):
+        return app_advice.advice(outcome_reason)
     for reason, sign, words in _ADVICE:
         if reason == outcome_reason and sign.search(detail):
             return str(words)
