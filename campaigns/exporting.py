@@ -11,7 +11,8 @@ from subscribers.exporting import guarded
 
 CHUNK = 1_000
 COLUMNS = (
-    *("device", "person", "external_id", "name", "browser", "platform", "language"),
+    *("device", "person", "external_id", "name"),
+    *("channel", "browser", "platform", "app_version", "language"),
     *(
         "state",
         "what_happened",
@@ -47,8 +48,10 @@ def _cells(entry: entries.Entry) -> list[str]:
         str(person.pk) if person else "",
         person.external_id if person else "",
         person.label if person else "",
+        device.channel if device else "",
         device.browser if device else "",
         device.platform if device else "",
+        device.app_version if device else "",
         device.language if device else "",
         Delivery.State(row.state).name.lower(),
         reasons.words(row.state, row.reason, row.status_code),

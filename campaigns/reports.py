@@ -28,6 +28,9 @@ OUTCOMES = (
     "pending",
 )
 
+# What devices report of a message that was accepted.
+RECEIPTS = ("displayed", "clicked", "dismissed")
+
 # The chart covers the first day; what comes later is in the sums.
 CHART_MINUTES = 1_440
 MOST_POINTS = 120
@@ -63,13 +66,15 @@ class Sums:
     """What a run has come to, read in one statement: counts, answers and batches belong together.
 
     `counts` as of `run_counts`; `answers` by origin (see campaigns.tallies); of the unknown,
-    `resent` were sent again since and are counted anew; `batches` is how many there are.
+    `resent` were sent again since and are counted anew; `batches` is how many there are; `receipts`
+    by channel, of apps alone: {channel: {one of RECEIPTS: count}}.
     """
 
     counts: dict[str, Any]
     answers: dict[str, Tally] = field(default_factory=dict)
     resent: int = 0
     batches: int = 0
+    receipts: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def sums(run: Run | None) -> Sums:
@@ -77,17 +82,22 @@ def sums(run: Run | None) -> Sums:
     if run is None:
         return Sums(run_counts(None))
     names = (*PUBLIC_COUNTS, "resent")
-    rows = Batch.objects.filter(run=run).values_list(*names, "skipped_by_reason", "tallies")
+    rows = Batch.objects.filter(run=run).values_list(
+        *names, "skipped_by_reason", "tallies", "receipts"
+    )
     whole, reasons, answers, batches = [0] * len(names), Counter[str](), dict[str, Tally](), 0
-    for *numbers, skipped, tally in rows:
+    receipts: dict[str, Counter[str]] = {}
+    for *numbers, skipped, tally, reported in rows:
         batches += 1
+        for channel, counted in reported.items():
+            receipts.setdefault(channel, Counter()).update(counted)
         whole = [a + b for a, b in zip(whole, numbers, strict=True)]
         reasons.update(skipped)
         tallies.merge(answers, tally)
     *counted, resent = whole
     counts: dict[str, Any] = dict(zip(PUBLIC_COUNTS, counted, strict=True))
     counts["skipped_by_reason"] = dict(reasons.most_common())
-    return Sums(counts, answers, resent, batches)
+    return Sums(counts, answers, resent, batches, receipts)
 
 
 def counts(campaign: Campaign) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from audiences import rules
-from campaigns import authors, comparing, drafting, reports, starting, terms
+from campaigns import authors, channels, comparing, drafting, reports, starting, terms
 from campaigns.api.calls import attempt, campaign_of, maker_of, name_of, site_of
 from campaigns.api.shapes import (
     CampaignPages,
@@ -129,8 +129,11 @@ class CampaignReport(APIView):
     def get(self, request: Request, campaign_id: UUID) -> Response:
         """Where everybody ended, as of now; it always adds up to the audience."""
         campaign = campaign_of(request, campaign_id)
-        counts = reports.counts(campaign)
-        counts["plan"] = comparing.of(starting.run_of(campaign), counts)
+        run = starting.run_of(campaign)
+        sums = reports.sums(run)
+        counts = sums.counts | {"state": campaign.state}
+        counts["plan"] = comparing.of(run, counts)
+        counts["channels"] = [one.as_dict() for one in channels.figures(sums)]
         return Response(ReportSerializer(counts).data)
 
 

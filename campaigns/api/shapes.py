@@ -13,6 +13,7 @@ from campaigns import drafting
 from campaigns.api.message_shapes import MessageFields, message_of
 from campaigns.api.schedule_shapes import ScheduleFields, terms_of
 from campaigns.models import PUBLIC_COUNTS, Campaign, Delivery
+from subscribers.models import Channel
 
 
 def refuse_unknown(body: serializers.Serializer[Any]) -> None:
@@ -128,12 +129,31 @@ class PlanSerializer(serializers.Serializer[Any]):
     total = PlanLineSerializer()
 
 
+class ChannelSerializer(serializers.Serializer[Any]):
+    """What became of the requests of one channel, and what its devices report, in devices."""
+
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    accepted = serializers.IntegerField(help_text="By the push service.")
+    refused = serializers.IntegerField()
+    gone = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    waits = serializers.IntegerField(help_text="How often we were asked to come later.")
+    displayed = serializers.IntegerField(help_text="As devices report it; not all can.")
+    clicked = serializers.IntegerField()
+    dismissed = serializers.IntegerField()
+
+
 class ReportSerializer(serializers.Serializer[Any]):
     """audience = accepted + refused + gone + skipped + expired + cancelled + unknown + pending."""
 
     state = serializers.ChoiceField(choices=Campaign.State.choices)
     skipped_by_reason = serializers.DictField(child=serializers.IntegerField())
     plan = PlanSerializer(allow_null=True, help_text="Null where nothing was foretold.")
+    channels = ChannelSerializer(
+        many=True,
+        help_text="The channels that it went through. Requests of which no push service is noted "
+        "are in the sums alone.",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         counts = {name: serializers.IntegerField() for name in PUBLIC_COUNTS}

@@ -22,6 +22,7 @@ from accounts.templatetags.beckon import in_percent
 from audiences import bounded, sentences
 from campaigns import (
     answers,
+    channels,
     comparing,
     drafting,
     pace,
@@ -121,6 +122,7 @@ def engine(run: Run, sums: reports.Sums, summary: Summary, now: datetime) -> dic
     context = {
         "services": found,
         "all": answers.together(found),
+        "channels": channels.figures(sums),
         "limit": rates.per_minute(limit) if limit else "",
         "batches": sums.batches,
     }

@@ -256,8 +256,14 @@ class Subscription(models.Model):
 
     @property
     def device(self) -> str:
-        """What pages call it, such as "Firefox, Linux"."""
+        """What pages call it, such as "Firefox, Linux" or "Android app"."""
+        if self.is_app and self.platform:
+            return str(_("%(platform)s app") % {"platform": self.platform})
         return device_name(self.browser, self.platform)
+
+    @property
+    def is_app(self) -> bool:
+        return self.channel != Channel.WEB
 
     @property
     def service(self) -> str:
