@@ -21,10 +21,15 @@ RESTORABLE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Where, and in which words, somebody said yes."""
+    """Where, when and in which words, somebody said yes. `at`: None for now.
+
+    `page`: an address, or what an app calls the place; `wording`: of an app, which has no prompt.
+    """
 
     prompt: Prompt | None = None
     page: str = ""
+    wording: str = ""
+    at: datetime | None = None
 
 
 def record(
@@ -59,6 +64,31 @@ def leave_all(person: Subscriber, action: Action, *, actor: User | None = None) 
         leave(subscription, action, actor=actor)
         for subscription in person.subscriptions.exclude(state=State.UNSUBSCRIBED)
     )
+
+
+def allow(subscription: Subscription, where: Circumstances) -> bool:
+    """An app that had only its inbox may show messages. False: it had more, or less."""
+    with transaction.atomic():
+        rows = Subscription.objects.filter(pk=subscription.pk, state=State.INBOX)
+        if not rows.update(state=State.ACTIVE, state_at=timezone.now()):
+            return False
+        record(subscription, Action.GRANTED, where=where)
+    subscription.state = State.ACTIVE
+    return True
+
+
+def withdraw(subscription: Subscription) -> bool:
+    """Permission was taken back in a phone's settings; the app keeps its inbox. False: it had none.
+
+    The address goes with it: that is the caller's part.
+    """
+    with transaction.atomic():
+        rows = Subscription.objects.active().filter(pk=subscription.pk)
+        if not rows.update(state=State.INBOX, state_at=timezone.now()):
+            return False
+        record(subscription, Action.UNSUBSCRIBED)
+    subscription.state = State.INBOX
+    return True
 
 
 def restore(subscription: Subscription, where: Circumstances) -> bool:
@@ -124,9 +154,11 @@ def _row(
         subscriber_id=subscription.subscriber_id,
         subscription=subscription,
         action=action,
+        at=where.at or timezone.now(),
         actor=actor,
         prompt=where.prompt,
         page=where.page,
+        wording=where.wording,
         language=subscription.language,
         time_zone=subscription.time_zone,
         browser=subscription.browser,

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.dispatch import Signal
+from django.utils import timezone
 
 from accounts import crypto
 from accounts.models import Site
@@ -70,6 +71,7 @@ def _change(subscription: Subscription, wanted: Change) -> Subscriber:
         person,
         tags=[*tags, *(tag for tag in wanted.add_tags if tag not in tags)],
         attributes=person.attributes | wanted.attributes,
+        topics=None if wanted.topics is None else list(wanted.topics),
     )
     return person
 
@@ -116,7 +118,10 @@ def _identify(subscription: Subscription, external_id: str) -> Subscriber:
     if len(people) < 2:
         raise IntegrityError("one of the two was erased meanwhile")
     mine, target = people[mine.pk], people[target.pk]
-    Subscription.objects.filter(pk=subscription.pk).update(subscriber=target)
+    changes: dict[str, Any] = {"subscriber": target}
+    if mine.external_id:
+        changes["moved_at"] = timezone.now()
+    Subscription.objects.filter(pk=subscription.pk).update(**changes)
     ConsentRecord.objects.filter(subscription=subscription).update(subscriber=target)
     if not mine.external_id:
         _merge(mine, target)

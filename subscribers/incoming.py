@@ -78,6 +78,8 @@ class Change:
     remove_tags: tuple[str, ...] = ()
     # A value of None takes the attribute away.
     attributes: dict[str, Value | None] = field(default_factory=dict)
+    # Instead of those that the person has.
+    topics: tuple[str, ...] | None = None
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -122,10 +124,10 @@ def read_subscription(data: dict[str, Any]) -> Incoming:
         p256dh=_key(parse_p256dh, keys.get("p256dh"), "subscription.keys.p256dh"),
         auth=_key(parse_auth, keys.get("auth"), "subscription.keys.auth"),
         old_auth=_key(parse_auth, data["auth"], "auth") if data.get("auth") else None,
-        install_id=_uuid(data, "install"),
-        language=language(_text(data, "language")),
-        time_zone=time_zone(_text(data, "timezone")),
-        page=page(_text(data, "page")),
+        install_id=uuid_in(data, "install"),
+        language=language(text_in(data, "language")),
+        time_zone=time_zone(text_in(data, "timezone")),
+        page=page(text_in(data, "page")),
         prompt=_prompt(data),
         key=_key(parse_p256dh, data["key"], "key") if data.get("key") else None,
         sync=_flag(data, "sync"),
@@ -140,10 +142,10 @@ def read_proof(data: dict[str, Any]) -> bytes:
 def read_change(data: dict[str, Any]) -> Change:
     """The body of PATCH …/subscriptions/{id}/."""
     tags = _dict(data, "tags") if data.get("tags") is not None else {}
-    external_id = _text(data, "external_id") if data.get("external_id") is not None else None
+    external_id = text_in(data, "external_id") if data.get("external_id") is not None else None
     return Change(
         external_id=None if external_id is None else check_external_id(external_id),
-        signature=_text(data, "signature") if data.get("signature") is not None else None,
+        signature=text_in(data, "signature") if data.get("signature") is not None else None,
         add_tags=check_tags(tags.get("add"), "tags.add"),
         remove_tags=check_tags(tags.get("remove"), "tags.remove"),
         attributes=check_attributes(data.get("attributes")),
@@ -262,12 +264,13 @@ def _dict(data: dict[str, Any], name: str, *, at: str = "") -> dict[str, Any]:
     return value
 
 
-def _text(data: dict[str, Any], name: str) -> str:
+def text_in(data: dict[str, Any], name: str, *, at: str = "") -> str:
+    """A text of an object, '' for none."""
     value = data.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Refused("type", f"“{name}” must be a text.", field=name)
+        raise Refused("type", f"“{at}{name}” must be a text.", field=at + name)
     return value
 
 
@@ -278,12 +281,13 @@ def _flag(data: dict[str, Any], name: str) -> bool:
     return bool(value)
 
 
-def _uuid(data: dict[str, Any], name: str) -> uuid.UUID | None:
-    text = _text(data, name)
-    if not text:
+def uuid_in(data: dict[str, Any], name: str) -> uuid.UUID | None:
+    """A UUID of an object, None for none."""
+    written = text_in(data, name)
+    if not written:
         return None
     try:
-        return uuid.UUID(text)
+        return uuid.UUID(written)
     except ValueError:
         raise Refused("uuid", f"“{name}” must be a UUID.", field=name) from None
 

@@ -106,6 +106,8 @@ def _upsert(
     if known:
         _refresh(known, twin, key, incoming, user_agent)
         return known, False
+    if twin and twin.channel != Channel.WEB:
+        raise Refused("install", "This is the installation of an app.", field="install", status=409)
     if twin:
         return _move(twin, key, incoming, user_agent), False
     return _create(site, key, incoming, user_agent), True
