@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -133,7 +132,7 @@ def edit_message(campaign: Campaign, change: Change, by: User | None) -> Message
         return message
     for name, value in clean.items():
         setattr(message, name, value)
-    _must_fit(message, campaign.site)
+    payload.must_fit(message, campaign.site)
     if state == Campaign.State.SCHEDULED:
         _must_be_complete(message, _("It is scheduled."))
     if message.runs.exists():
@@ -177,7 +176,7 @@ def revise(
         return latest
     for name, value in clean.items():
         setattr(latest, name, value)
-    _must_fit(latest, campaign.site)
+    payload.must_fit(latest, campaign.site)
     _must_be_complete(latest, _("It is going out."))
     message = _next_version(latest, by)
     Run.objects.filter(pk=run.pk).update(message=message)
@@ -362,20 +361,6 @@ def _next_version(message: Message, by: User | None) -> Message:
 def _touch(campaign: Campaign, *changed: str) -> None:
     campaign.updated_at = timezone.now()
     campaign.save(update_fields=[*changed, "updated_at"])
-
-
-def _must_fit(message: Message, site: Site) -> None:
-    size, limit = payload.size(message, site), settings.PAYLOAD_LIMIT
-    if size > limit:
-        raise ValidationError(
-            {
-                "body": _(
-                    "The notification is %(over)d bytes too large for push services "
-                    "(%(size)d of %(limit)d). Shorten the text or the addresses."
-                )
-                % {"over": size - limit, "size": size, "limit": limit}
-            }
-        )
 
 
 def needed(why: str) -> dict[str, str]:

@@ -21,10 +21,12 @@ from campaigns.personal.faults import ABORTED, Aborted
 from campaigns.personal.people import Needs, Reader
 from campaigns.personal.rendering import Renderer
 from campaigns.personal.variables import VARIABLES
-from subscribers.models import Subscriber, Subscription
+from subscribers.models import Channel, Subscriber, Subscription
 
 # The four cards, and what a device of each says that it is.
 SYSTEMS = {"android": "Android", "windows": "Windows", "macos": "macOS", "ios": "iOS"}
+# The cards of apps: the channel of a device, and what it says that it is.
+APPS = {"android_app": (Channel.FCM, "Android"), "ios_app": (Channel.APNS, "iOS")}
 # Stands for a title that is still to be written.
 UNTITLED = "\u2026"
 NAMES = ("subscriber.first_name", "subscriber.name")
@@ -52,7 +54,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Card:
-    """What one system shows; `nothing` says why this person gets nothing, "" if they do."""
+    """What one system shows; `nothing` says why this person gets nothing, "" if they do.
+
+    `link`: what a tap opens in an app, "" for a browser. An app shows its own icon.
+    """
 
     title: str = ""
     body: str = ""
@@ -64,6 +69,7 @@ class Card:
     language: str = ""
     rtl: bool = False
     nothing: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,9 +95,13 @@ class Example:
 class Preview:
     person: Person | None
     cards: Mapping[str, Card]
+    # By APPS.
+    apps: Mapping[str, Card]
     examples: list[Example]
     # Bytes of the largest of all variants, languages and systems, about.
     size: int
+    # The same for each channel.
+    sizes: Mapping[str, int]
     opens: str
     # The cell that this person would read, by the language of their device.
     reads: Cell
@@ -145,14 +155,18 @@ def preview(message: Message, site: Site, cell: Cell, person: Person | None) -> 
         for system, platform in SYSTEMS.items()
     }
     cards = {key: _card(renderer, one, cell) for key, one in shown.items()}
+    apps = {key: _app_card(renderer, replace(reader, language=asked), cell, key) for key in APPS}
     defaulted = renderer.defaulted(shown["android"], cell.variant)
+    sizes = {str(channel): whole.largest(channel) for channel in Channel.values}
     device = person.device.language if person else ""
     read = choose(_written(message, cell.variant), device, site.language)
     return Preview(
         person=person,
         cards=cards,
+        apps=apps,
         examples=_examples(message, site, reader, person),
-        size=whole.largest(),
+        size=sizes[Channel.WEB],
+        sizes=sizes,
         opens=cards["android"].url,
         reads=Cell(cell.variant, read),
         reads_label=languages.label(read or site.language),
@@ -195,9 +209,9 @@ def _reader(site: Site, renderer: Renderer, person: Person | None) -> Reader:
     return Reader(subscription_id=0, subscriber_id=UUID(int=0))
 
 
-def _card(renderer: Renderer, reader: Reader, cell: Cell) -> Card:
+def _card(renderer: Renderer, reader: Reader, cell: Cell, channel: str = Channel.WEB) -> Card:
     try:
-        shown = renderer.content(reader, cell.variant)
+        shown = renderer.content(reader, cell.variant, channel)
     except Aborted as refusal:
         return Card(nothing=why(refusal.code))
     return Card(
@@ -209,7 +223,16 @@ def _card(renderer: Renderer, reader: Reader, cell: Cell) -> Card:
         actions=[{"title": title} for title, _url in shown.actions],
         language=shown.language,
         rtl=direction(shown.language) == "rtl",
+        link="" if channel == Channel.WEB else shown.link_android or shown.link_ios or shown.url,
     )
+
+
+def _app_card(renderer: Renderer, reader: Reader, cell: Cell, kind: str) -> Card:
+    """An app shows its own icon, and buttons only on iOS, where they are those of a category."""
+    channel, platform = APPS[kind]
+    card = _card(renderer, replace(reader, platform=platform), cell, channel)
+    buttons = card.actions if channel == Channel.APNS and renderer.category else []
+    return replace(card, icon="", actions=buttons)
 
 
 def why(code: str) -> str:

@@ -59,10 +59,11 @@ class Renderer:
     def plain(self) -> bool:
         """Whether everybody gets the same, or nobody anything: apps as well as browsers."""
         personal = any(name[0] in variables.PERSONAL for name in self._names)
-        return not personal and not self._editions.several and not self._differs_in_apps()
+        return not personal and not self._editions.several and not self._differs_in_apps
 
+    @cached_property
     def _differs_in_apps(self) -> bool:
-        """Whether what is the same for all can be said in browsers, and not in apps."""
+        """Whether what is the same for all can be said in browsers, and not in any app."""
         try:
             self.content()
         except Aborted:
@@ -78,7 +79,14 @@ class Renderer:
     def needs(self) -> Needs:
         """What `people.readers` must load. False if `plain`, or if only the variants differ."""
         devices = any(key[1:] != ("", "") for key in self._editions.every())
+        # A device of FCM that says its system is told half as much.
+        devices = devices or (not self.plain and self._differs_in_apps)
         return Needs.of(self._names, device=devices)
+
+    @property
+    def category(self) -> str:
+        """Of notifications on iOS, which has the buttons; "" for none."""
+        return str(self._app.of(apps.IOS).get("category") or "")
 
     @cached_property
     def used(self) -> frozenset[str]:
@@ -166,17 +174,17 @@ class Renderer:
 
     def largest(self, channel: str = WEB) -> int:
         """Bytes of the largest payload, where each variable puts in ASSUMED characters, and all
-        branches of a condition are said."""
+        branches of a condition are said. Devices with an app say their system."""
         token, tag = "t" * tokens.LENGTH, "t" * 32
         keys = self._editions.every()
         if channel == WEB:
             templates = (wire.Template(self._assumed(key), self._tail) for key in keys)
             return max(len(one.fill(token=token, tag=tag)) for one in templates)
-        systems = apps.systems_of(channel, "")
         made = (
-            apps.Template(channel, self._assumed(key), self._app, systems)
+            apps.Template(channel, self._assumed(key), self._app, (system,))
             for key in keys
-            if key[2] in ("", *systems)
+            for system in apps.systems_of(channel, "")
+            if key[2] in ("", system)
         )
         return max(len(one.fill(token, tag, self._message.ttl)) for one in made)
 
