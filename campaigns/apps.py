@@ -10,11 +10,13 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from audiences import catalogue, uses
         from audiences.builder import choices
-        from campaigns import engagement, using
+        from campaigns import engagement, inbox, using
         from campaigns.keeping import keep_while_sending
+        from subscribers import identity
 
         catalogue.register(*engagement.FIELDS)
         choices.offer("campaigns", engagement.choices)
         uses.register(using.waiting, using.planning)
 
+        identity.merged.connect(inbox.merge)
         pre_delete.connect(keep_while_sending, sender="subscribers.Credential")

@@ -31,6 +31,7 @@ from campaigns import (
     checkups,
     epochs,
     finishing,
+    inbox,
     jobs,
     leading,
     moments,
@@ -123,6 +124,7 @@ def sweep() -> None:
         attempt(SessionStore.clear_expired)
         for forget in (partitions.keep, carts.keep, sizes.drop_old, lists.forget_problems):
             attempt(partial(forget, now))
+        attempt(partial(inbox.forget, now))
 
 
 def run() -> None:

@@ -54,6 +54,11 @@ ROUTES: dict[str, Page | Api] = {
     "push_subscriptions": Page(post=PUBLIC),
     "push_subscription": Page(post=PUBLIC),
     "campaigns_public:events": Page(post=PUBLIC),
+    # With a signed identity.
+    "campaigns_public:inbox": Page(get=PUBLIC, post=PUBLIC),
+    "campaigns_public:inbox_unread": Page(get=PUBLIC),
+    "campaigns_public:inbox_read": Page(post=PUBLIC),
+    "campaigns_public:inbox_item": Page(post=PUBLIC),
     "picture": Page(get=PUBLIC),
     # accounts
     "accounts:home": Page(get=SIGNED_IN),

@@ -129,6 +129,7 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "vapid_id": device.credential_id,
         "token": "no-such-token",
         "site_key": site.key,
+        "item_id": "i" * 22,
         "subscriber_id": device.subscriber_id,
         "public_id": device.public_id,
         "campaign_id": campaign.pk,
