@@ -166,6 +166,8 @@ def _other_than_p8(data: bytes, key: object) -> Promise:
         return _("This is an RSA key, as it belongs to a certificate, not to Apple's .p8.")
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return _("This key was not made by Apple: it has another form or curve.")
+    if data.startswith(_SEQUENCES):
+        return _der_kind(data)
     if data.lstrip().startswith(b"{"):
         return _("This is a JSON file, as Firebase has them. It belongs on the page for Firebase.")
     if data.startswith(b"bplist") or b"<plist" in data[:1000]:
@@ -173,8 +175,6 @@ def _other_than_p8(data: bytes, key: object) -> Promise:
     for sign, what in _PEM_KINDS:
         if sign in data:
             return what
-    if data.startswith(_SEQUENCES):
-        return _der_kind(data)
     return _("This is no key.")
 
 
