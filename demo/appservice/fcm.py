@@ -164,13 +164,16 @@ def _understood(project: str, body: dict[str, Any]) -> Incoming:
     value = message[kind]
     if not (TOKEN if kind == "token" else FID).fullmatch(value):
         raise Refused(error("INVALID_ARGUMENT"))
-    android = message.get("android", {})
+    android, headers = message.get("android", {}), message.get("apns", {}).get("headers", {})
+    # What is for an iPhone has these in Apple's headers only.
+    ends = headers.get("apns-expiration", "")
+    ttl = max(0.0, float(ends) - time.time()) if ends.isdigit() else MAX_TTL
     return Incoming(
         service="fcm",
         app=project,
         token=value,
-        ttl=int(float(android.get("ttl", f"{MAX_TTL}s")[:-1])),
-        collapse=android.get("collapseKey", ""),
+        ttl=int(float(android["ttl"][:-1]) if "ttl" in android else ttl),
+        collapse=android.get("collapseKey", "") or headers.get("apns-collapse-id", ""),
         priority=android.get("priority", "NORMAL").upper(),
         body=message,
         dry=bool(body.get("validateOnly")),

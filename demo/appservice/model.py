@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -25,7 +26,7 @@ class Device:
     app: str
     platform: str
     created_at: float
-    install: str = ""
+    install: str
     name: str = ""
     """What a person called it; "" for one of many made at once."""
     form: str = ""
@@ -73,10 +74,12 @@ class Incoming:
 
 @dataclass(slots=True)
 class Message:
-    """A message that was accepted. Times are seconds since the epoch, `ttl` seconds."""
+    """A message that was accepted; `install`: the phone's app, whose token may be another by now.
+    Times are seconds since the epoch, `ttl` seconds."""
 
     id: str
     token: str
+    install: str
     accepted_at: float
     ttl: int
     collapse: str
@@ -100,4 +103,5 @@ def new_token(service: str) -> str:
 
 
 def new_device(service: str, app: str, platform: str, **more: Any) -> Device:
-    return Device(new_token(service), service, app, platform, time.time(), **more)
+    install = more.pop("install", "") or str(uuid.uuid4())
+    return Device(new_token(service), service, app, platform, time.time(), install, **more)

@@ -187,6 +187,7 @@ class Service:
         message = Message(
             incoming.id,
             incoming.token,
+            device.install,
             now,
             incoming.ttl,
             incoming.collapse,
@@ -232,9 +233,12 @@ class Service:
         app = app or (PROJECT if service == "fcm" else apns.BUNDLE)
         platform = platform or ("Android" if service == "fcm" else "iOS")
         made = [new_device(service, app, platform, **more) for _ in range(count)]
-        self.devices.update((device.token, device) for device in made)
-        self.store.save_devices(made)
+        self.know(made)
         return made
+
+    def know(self, devices: list[Device]) -> None:
+        self.devices.update((device.token, device) for device in devices)
+        self.store.save_devices(devices)
 
     def deliver_waiting(self, device: Device) -> None:
         """The phone is online (again): bring what waited for it, oldest first."""

@@ -20,15 +20,15 @@ CREATE TABLE IF NOT EXISTS device (
     number INTEGER PRIMARY KEY, token TEXT UNIQUE, data TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS message (
-    number INTEGER PRIMARY KEY, id TEXT UNIQUE, token TEXT NOT NULL, waits INTEGER NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT UNIQUE, install TEXT NOT NULL, waits INTEGER NOT NULL,
     data TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS message_token ON message (token, number);
+CREATE INDEX IF NOT EXISTS message_install ON message (install, number);
 CREATE INDEX IF NOT EXISTS message_waiting ON message (waits) WHERE waits;
 """
 DEVICE = """INSERT INTO device (token, data) VALUES (?, ?)
     ON CONFLICT (token) DO UPDATE SET data = excluded.data"""
-MESSAGE = """INSERT INTO message (id, token, waits, data) VALUES (?, ?, ?, ?)
+MESSAGE = """INSERT INTO message (id, install, waits, data) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET waits = excluded.waits, data = excluded.data"""
 
 
@@ -87,9 +87,9 @@ class Store:
     def waiting(self) -> list[Message]:
         return self._read("WHERE waits ORDER BY number")
 
-    def latest(self, token: str, limit: int) -> list[Message]:
-        """The newest messages of one device first."""
-        return self._read("WHERE token = ? ORDER BY number DESC LIMIT ?", token, limit)
+    def latest(self, install: str, limit: int) -> list[Message]:
+        """The newest messages of one app first."""
+        return self._read("WHERE install = ? ORDER BY number DESC LIMIT ?", install, limit)
 
     def _read(self, where: str, *values: object) -> list[Message]:
         self.flush()
@@ -99,7 +99,7 @@ class Store:
 
 def _row(message: Message) -> tuple[object, ...]:
     waits = message.state is State.WAITING
-    return message.id, message.token, waits, json.dumps(asdict(message), ensure_ascii=False)
+    return message.id, message.install, waits, json.dumps(asdict(message), ensure_ascii=False)
 
 
 def _message(data: dict[str, Any]) -> Message:
