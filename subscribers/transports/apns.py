@@ -48,6 +48,8 @@ def request_for(endpoint: AppEndpoint, message: Message) -> Request:
         headers=tuple(headers),
         body=message.payload,
         service=Service.APNS,
+        # The head of a token (RFC 7519 section 3) names the key and stays when it is renewed.
+        apart=key.token.partition(".")[0],
     )
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pycurl
 
-from .connections import Connections
+from .connections import STREAMS, Connections, Pool, Pools
 from .endpoints import EndpointRefused, Origin, examine_app_url, examine_endpoint
 from .exchange import Exchange, Limits
 from .messages import Outcome, OutcomeKind, Request
@@ -27,9 +27,6 @@ from .messages import Outcome, OutcomeKind, Request
 MAX_IN_FLIGHT = 500
 # Before an origin has answered by HTTP/2, one request needs one connection.
 HTTP1_IN_FLIGHT = 24
-# Streams of one HTTP/2 connection: hundreds in flight spread over several, which push services
-# answer faster than one, and a connection that is lost costs fewer of them.
-_STREAMS = 64
 _MAX_CONNECTIONS = 64
 _LONGEST_WAIT = 1.0
 _REMOVED = "removed"
@@ -54,6 +51,11 @@ class _Row(NamedTuple):
 class _Flight(NamedTuple):
     exchange: Exchange
     row: _Row
+    pool: Pool | None
+
+
+# An origin, and whom connections to it are kept apart for.
+_Lane = tuple[Origin, str]
 
 
 class PushClient:
@@ -86,6 +88,7 @@ class PushClient:
         self._multi: pycurl.CurlMulti | None = None
         self._idle: list[Exchange] = []
         self._connections = Connections()
+        self._pools = Pools()
         self._http2_origins: set[Origin] = set()
         self._forget()
 
@@ -93,7 +96,7 @@ class PushClient:
         """Hold no tickets: neither waiting, nor in flight, nor ended."""
         self._later: list[tuple[float, int, _Row]] = []  # a heap, by when each may leave
         self._order = itertools.count()
-        self._waiting: dict[Origin, deque[_Row]] = {}
+        self._waiting: dict[_Lane, deque[_Row]] = {}
         self._active: dict[pycurl.Curl, _Flight] = {}
         self._in_flight: dict[Origin, int] = {}
         self._ended: list[tuple[int, Outcome]] = []
@@ -139,9 +142,10 @@ class PushClient:
             self._queue(row)
 
     def _queue(self, row: _Row) -> None:
-        queue = self._waiting.get(row.origin)
+        lane = row.origin, row.request.apart
+        queue = self._waiting.get(lane)
         if queue is None:
-            queue = self._waiting[row.origin] = deque()
+            queue = self._waiting[lane] = deque()
         queue.append(row)
 
     def step(self, seconds: float) -> list[tuple[int, Outcome]]:
@@ -195,7 +199,7 @@ class PushClient:
     def _leave_to_parent(self) -> None:
         """In a forked child: what the parent has started, and its connections, are the parent's."""
         if self._pid != os.getpid():
-            _inherited.append((self._multi, self._idle, self._active))
+            _inherited.append((self._multi, self._pools, self._idle, self._active))
             self._start_afresh()
 
     def _drive(self, now: float) -> None:
@@ -218,30 +222,41 @@ class PushClient:
             return
         if not self._active and self._multi and self._connections.any_closed_by_peer():
             self._close_multi()
-        for origin in list(self._waiting):
-            queue = self._waiting[origin]
-            known = origin in self._http2_origins
-            most = self._most_at_origin if known else min(HTTP1_IN_FLIGHT, self._most_at_origin)
-            room = min(
-                self._most_in_flight - len(self._active), most - self._in_flight.get(origin, 0)
-            )
-            for _ in range(min(room, len(queue))):
-                self._send(queue.popleft())
+        for lane in list(self._waiting):
+            queue = self._waiting[lane]
+            for _ in range(min(self._room(lane[0]), len(queue))):
+                # APNs needs no probing whether it speaks HTTP/2, but that of each connection.
+                pool = self._pools.with_room(lane, now) if lane[1] else None
+                if lane[1] and pool is None:
+                    break
+                self._send(queue.popleft(), pool)
             if not queue:
-                del self._waiting[origin]
+                del self._waiting[lane]
 
-    def _send(self, row: _Row) -> None:
+    def _room(self, origin: Origin) -> int:
+        known = origin in self._http2_origins
+        most = self._most_at_origin if known else min(HTTP1_IN_FLIGHT, self._most_at_origin)
+        return min(self._most_in_flight - len(self._active), most - self._in_flight.get(origin, 0))
+
+    def _send(self, row: _Row, pool: Pool | None) -> None:
         exchange = self._idle.pop() if self._idle else self._new_exchange()
         try:
-            exchange.prepare(row.request, host=row.origin.host, guarded=not row.origin.added)
+            exchange.prepare(
+                row.request,
+                host=row.origin.host,
+                guarded=not row.origin.added,
+                share=pool.share if pool else None,
+            )
             self._shared_multi().add_handle(exchange.curl)
         except _ROW_FAULTS:
             # Nothing has left. The handle may be half set, so it is not used again.
             exchange.curl.close()
             self._ended.append((row.ticket, _failed_before_sending()))
             return
-        self._active[exchange.curl] = _Flight(exchange, row)
+        self._active[exchange.curl] = _Flight(exchange, row, pool)
         self._in_flight[row.origin] = self._in_flight.get(row.origin, 0) + 1
+        if pool:
+            pool.in_flight += 1
 
     def _new_exchange(self) -> Exchange:
         return Exchange(
@@ -253,7 +268,7 @@ class PushClient:
             self._multi = pycurl.CurlMulti()
             self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, HTTP1_IN_FLIGHT)
-            self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, _STREAMS)
+            self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
             self._multi.setopt(pycurl.M_MAXCONNECTS, _MAX_CONNECTIONS)
         return self._multi
 
@@ -268,7 +283,7 @@ class PushClient:
                 self._finish(curl, error)
 
     def _finish(self, curl: pycurl.Curl, error: int | None) -> None:
-        exchange, row = self._active[curl]
+        exchange, row, pool = self._active[curl]
         try:
             outcome = exchange.outcome(error)
         except _ROW_FAULTS:
@@ -277,11 +292,15 @@ class PushClient:
         self._ended.append((row.ticket, outcome))
         if row.origin not in self._http2_origins and exchange.speaks_http2():
             self._http2_origins.add(row.origin)
+        if pool:
+            pool.note(time.monotonic(), outcome.status_code)
         self._land(curl)
 
     def _land(self, curl: pycurl.Curl) -> None:
         # First of all it is in flight no more: should curl fail, it is accounted for only once.
-        exchange, row = self._active.pop(curl)
+        exchange, row, pool = self._active.pop(curl)
+        if pool:
+            pool.in_flight -= 1
         self._in_flight[row.origin] -= 1
         if not self._in_flight[row.origin]:
             del self._in_flight[row.origin]
@@ -308,14 +327,14 @@ class PushClient:
 
     def _lose_all(self) -> None:
         """After a fault of curl itself: account for what was in flight and begin anew."""
-        lost = [(row.ticket, one.without_answer(None)) for one, row in self._active.values()]
+        lost = [(row.ticket, one.without_answer(None)) for one, row, _pool in self._active.values()]
         lost += [(row.ticket, _NOT_STARTED) for queue in self._waiting.values() for row in queue]
         ended, later = self._ended, self._later
         self._cut_off()
         self._ended, self._later = ended + lost, later
 
     def _cut_off(self) -> None:
-        for exchange, _row in self._active.values():
+        for exchange, _row, _pool in self._active.values():
             if self._multi is not None:
                 with contextlib.suppress(pycurl.error):
                     self._multi.remove_handle(exchange.curl)
@@ -327,6 +346,7 @@ class PushClient:
         if self._multi is not None:
             self._multi.close()
             self._multi = None
+        self._pools.close()
 
 
 def _failed_before_sending() -> Outcome:

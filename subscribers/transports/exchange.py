@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import pycurl
 
 from .classify import classify, service_of
-from .connections import Connections
+from .connections import IDLE_SECONDS, Connections
 from .endpoints import blocked_address
 from .messages import Outcome, OutcomeKind, Request
 
@@ -28,7 +28,6 @@ MAX_BODY = 8 * 1024
 MAX_HEADERS = 32 * 1024
 RETRY_SECONDS = 10.0
 REFUSED_STREAM_SECONDS = 1.0
-_IDLE_SECONDS = 60  # connections idle for longer are closed rather than reused
 _USER_AGENT = "Beckon"
 # Names without a value: never wait for 100 Continue, and no "Accept: */*".
 _NOT_SENT = ["Expect:", "Accept:"]
@@ -87,6 +86,7 @@ class Exchange:
         self.curl: Final = pycurl.Curl()
         self._connections = connections
         self._secure: bool | None = None  # as set on the handle
+        self._shares = False
         self._notes: list[bytes] = []
         self._reset(_NOTHING, host="", guarded=True)
         self._set_constants(limits)
@@ -120,7 +120,7 @@ class Exchange:
         set_option(pycurl.USERAGENT, _USER_AGENT)
         set_option(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
         set_option(pycurl.PIPEWAIT, 1)
-        set_option(pycurl.MAXAGE_CONN, _IDLE_SECONDS)
+        set_option(pycurl.MAXAGE_CONN, IDLE_SECONDS)
         set_option(pycurl.PATH_AS_IS, 1)
         set_option(pycurl.POST, 1)
         set_option(pycurl.READFUNCTION, self._read_body)
@@ -135,8 +135,17 @@ class Exchange:
         # It lists answers as well; a push service that says this itself is taken at its word.
         set_option(pycurl.DEBUGFUNCTION, self._notes.insert)
 
-    def prepare(self, request: Request, *, host: str, guarded: bool) -> None:
-        """Load `request`. `guarded`: connect to public addresses only."""
+    def prepare(
+        self,
+        request: Request,
+        *,
+        host: str,
+        guarded: bool,
+        share: pycurl.CurlShare | None = None,
+    ) -> None:
+        """Load `request`. `guarded`: connect to public addresses only. `share`: by its connections
+        instead of the client's.
+        """
         if not request.body:
             # Whether anything has left is told by the body; without one, nobody could say.
             raise ValueError("A push needs a body.")
@@ -149,6 +158,9 @@ class Exchange:
         headers = [f"{name}: {value}" for name, value in request.headers]
         set_option(pycurl.HTTPHEADER, headers + _NOT_SENT)
         set_option(pycurl.POSTFIELDSIZE, len(request.body))
+        if share is not None:
+            self._shares = True
+            set_option(pycurl.SHARE, share)
 
     def _set_scheme(self, secure: bool) -> None:
         self._secure = None  # until all of it is set
@@ -166,6 +178,9 @@ class Exchange:
     def release(self) -> None:
         """Forget the request, which is secret, between uses."""
         self._reset(_NOTHING, host="", guarded=True)
+        if self._shares:
+            self.curl.unsetopt(pycurl.SHARE)
+            self._shares = False
 
     @property
     def untouched(self) -> bool:

@@ -122,13 +122,15 @@ class Request:
     """One POST, ready to leave. Its parts are secret or large, so none of them is in its `repr`.
 
     `service`: FCM_APPS or APNS for apps, whose addresses are ours; None for an endpoint of a
-    browser's, which a stranger wrote: its host then says whose rules it follows.
+    browser's, which a stranger wrote: its host then says whose rules it follows. `apart`: requests
+    that differ in this share no connection.
     """
 
     url: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     service: Service | None = None
+    apart: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,342 @@
+"""Requests for apps on real connections: where they may go, and what Apple's may not share."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+import pytest
+from hyperframe.frame import GoAwayFrame
+
+from subscribers.transports import addresses, apns, fcm
+from subscribers.transports.client import PushClient
+from subscribers.transports.messages import (
+    AppEndpoint,
+    AppKey,
+    Message,
+    Outcome,
+    OutcomeKind,
+    Request,
+    Urgency,
+)
+
+from .sending import send_all, short
+from .servers import Server, Stream, Visit, http2
+
+MAX_STREAMS = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
+ErrorCodes = h2.errors.ErrorCodes
+NONE: frozenset[str] = frozenset()
+MESSAGE = Message(b'{"aps":{}}', ttl=60, urgency=Urgency.NORMAL, topic="a" * 32)
+SHUTDOWN = b'{"reason":"Shutdown"}'
+
+
+def to_apple(origin: str, number: int = 0, key: str = "key-1.claims.signature") -> Request:
+    address = addresses.parse(addresses.apns("com.shop.app", f"{number:064x}"))
+    return apns.request_for(AppEndpoint(address, AppKey(key, origin)), MESSAGE)
+
+
+def to_firebase(origin: str) -> Request:
+    address = addresses.parse(addresses.fcm("shop-1", "c" * 40))
+    return fcm.request_for(AppEndpoint(address, AppKey("ya29", origin)), MESSAGE)
+
+
+def send(client: PushClient, server: Server, *requests: Request) -> list[Outcome]:
+    return send_all(client, requests, extra_origins=server.extra)
+
+
+# Where they may go.
+
+
+@pytest.mark.parametrize("make", [to_apple, to_firebase])
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ("https://127.0.0.1", "host"),
+        ("https://169.254.169.254", "host"),
+        ("http://api.push.apple.com", "host"),
+        ("http://fcm.googleapis.com", "host"),
+        ("https://api.push.apple.com:2197", "host"),
+        ("https://fcm.googleapis.com:444", "host"),
+        ("https://web.push.apple.com", "host"),
+        ("https://android.googleapis.com", "host"),
+        ("https://api.push.apple.com.shop.example", "host"),
+        ("https://key@api.push.apple.com", "userinfo"),
+        ("file://", "scheme"),
+        ("", "scheme"),
+    ],
+)
+def test_only_to_the_services_for_apps(
+    client: PushClient, make: Callable[[str], Request], origin: str, reason: str
+) -> None:
+    (outcome,) = send_all(client, [make(origin)], extra_origins=NONE)
+    assert outcome == Outcome(OutcomeKind.REFUSED, None, f"endpoint_{reason}")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://fcm.googleapis.com",
+        "https://api.push.apple.com",
+        "https://api.sandbox.push.apple.com",
+    ],
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]"])
+def test_a_service_whose_name_resolves_inside(origin: str, address: str) -> None:
+    """The three hosts are let through the check of names, and only there."""
+    rebound = PushClient(resolve=[f"{origin.removeprefix('https://')}:443:{address}"])
+    make = to_firebase if "google" in origin else to_apple
+    outcomes = send_all(rebound, [make(origin)], extra_origins=NONE)
+    rebound.close()
+    assert short(outcomes) == [("refused", "blocked_address")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://fcm.googleapis.com/v1/projects/shop-1/messages:send",
+        f"https://api.push.apple.com/3/device/{'0' * 64}",
+        f"https://api.sandbox.push.apple.com/3/device/{'0' * 64}",
+    ],
+)
+def test_no_endpoint_of_a_stranger_leads_there(client: PushClient, url: str) -> None:
+    """They refuse each of our keys as if the key were wrong."""
+    request = Request(url=url, headers=(("TTL", "60"),), body=b"x")
+    (outcome,) = send_all(client, [request], extra_origins=NONE)
+    assert outcome.reason in {"endpoint_host", "endpoint_path"}
+    assert outcome.status_code is None
+
+
+def test_an_answer_is_read_by_the_rules_of_its_service(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    """A stand-in is at another host."""
+    with Server(http2(lambda stream: stream.respond(403)), tls=http2_context) as server:
+        origin = server.origin
+        outcomes = send(client, server, to_apple(origin), to_firebase(origin))
+    assert short(outcomes) == [("config", "apns_auth"), ("config", "fcm_auth")]
+
+
+# What Apple's connections may not do.
+
+
+def test_no_two_keys_share_a_connection(client: PushClient, http2_context: ssl.SSLContext) -> None:
+    """Apple refuses a key of another team on a connection that began with one."""
+    seen: dict[int, set[str]] = {}
+
+    def script(stream: Stream) -> None:
+        head = stream.headers.get("authorization", "web").partition(".")[0]
+        seen.setdefault(stream.visit.number, set()).add(head)
+        stream.respond(200)
+
+    with Server(http2(script), tls=http2_context) as server:
+        for turn in range(2):
+            requests = [
+                to_apple(server.origin, number, f"key-{number % 3}.turn-{turn}.signature")
+                for number in range(30)
+            ]
+            web = Request(url=f"{server.origin}/d/1", headers=(("TTL", "60"),), body=b"x")
+            outcomes = send(client, server, *requests, web)
+            assert {outcome.reason for outcome in outcomes} == {"200"}
+    assert sorted(seen.values(), key=sorted) == [
+        {"bearer key-0"}, {"bearer key-1"}, {"bearer key-2"}, {"web"},
+    ]  # fmt: skip
+
+
+class Apple:
+    """APNs, as far as streams go: one at a time until one was answered well, then many.
+
+    Answers come when nothing has for a while. `fails`: what a connection does with its streams
+    instead, once; `closed_on`: connections that had a stream too many, which it closes.
+    """
+
+    def __init__(
+        self, status: int = 200, fails: Callable[[list[Stream]], None] | None = None
+    ) -> None:
+        self.status = status
+        self.fails = fails
+        self.closed_on: list[int] = []
+        self.most_at_once = 0
+
+    def __call__(self, visit: Visit) -> None:
+        connection = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        )
+        connection.local_settings = h2.settings.Settings(
+            client=False, initial_values={MAX_STREAMS: 1}
+        )
+        connection.initiate_connection()
+        visit.answer(connection.data_to_send())
+        held: list[Stream] = []
+        while True:
+            visit.socket.settimeout(0.05 if held else None)
+            try:
+                data = visit.socket.recv(65536)
+            except TimeoutError:
+                self.answer(held, connection)
+                visit.answer(connection.data_to_send())
+                held.clear()
+                continue
+            if not data or not self.take(data, connection, visit, held):
+                return
+            visit.answer(connection.data_to_send())
+
+    def take(
+        self,
+        data: bytes,
+        connection: h2.connection.H2Connection,
+        visit: Visit,
+        held: list[Stream],
+    ) -> bool:
+        try:
+            events = connection.receive_data(data)
+        except h2.exceptions.TooManyStreamsError:
+            self.closed_on.append(visit.number)
+            return False
+        for event in events:
+            if isinstance(event, h2.events.StreamEnded):
+                visit.server.requests.append(b"")
+                held.append(Stream(0, event.stream_id, {":path": "/"}, b"", connection, visit))
+        self.most_at_once = max(self.most_at_once, len(held))
+        return True
+
+    def answer(self, held: list[Stream], connection: h2.connection.H2Connection) -> None:
+        if self.fails and len(held) > 1:
+            fails, self.fails = self.fails, None
+            fails(held)
+            return
+        if self.status == 200 and connection.local_settings.max_concurrent_streams == 1:
+            connection.update_settings({MAX_STREAMS: 1000})
+        for stream in held:
+            stream.respond(self.status)
+
+
+def test_one_request_goes_first_on_each_connection(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    """Who sends more is closed on, and of all that is under way then nobody knows what became."""
+    apple = Apple()
+    with Server(apple, tls=http2_context) as server:
+        outcomes = send(client, server, *(to_apple(server.origin, n) for n in range(400)))
+    assert short(outcomes) == [("accepted", "200")] * 400
+    assert apple.closed_on == []
+    assert apple.most_at_once == 64
+    assert 4 <= server.visits <= 8
+    assert len(server.requests) == 400
+
+
+def test_a_key_that_is_refused_goes_on_one_by_one(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    apple = Apple(status=403)
+    with Server(apple, tls=http2_context) as server:
+        outcomes = send(client, server, *(to_apple(server.origin, n) for n in range(8)))
+    assert short(outcomes) == [("config", "apns_auth")] * 8
+    assert (apple.most_at_once, server.visits) == (1, 1)
+
+
+def test_a_key_that_waits_does_not_hold_up_another(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    def script(stream: Stream) -> None:
+        if not stream.headers["authorization"].startswith("bearer hangs"):
+            stream.respond(200)
+
+    with Server(http2(script), tls=http2_context) as server:
+        for ticket in range(4):
+            key = "hangs.c.s" if ticket < 2 else "works.c.s"
+            request = to_apple(server.origin, ticket, key)
+            client.start(ticket, request, extra_origins=server.extra)
+        done: set[int] = set()
+        give_up = time.monotonic() + 8
+        while done != {2, 3}:
+            assert time.monotonic() < give_up
+            done |= {ticket for ticket, _outcome in client.step(0.05)}
+        assert client.withdraw() == [1]
+        assert client.pending == 1
+
+
+def goaway(last: Callable[[list[Stream]], int]) -> Callable[[list[Stream]], None]:
+    """As Apple ends a connection: with a reason in JSON."""
+
+    def act(held: list[Stream]) -> None:
+        frame = GoAwayFrame(0, last_stream_id=last(held), additional_data=SHUTDOWN)
+        visit = held[0].visit
+        visit.answer(held[0].connection.data_to_send() + frame.serialize())
+        visit.socket.close()
+
+    return act
+
+
+def reset_all(code: ErrorCodes) -> Callable[[list[Stream]], None]:
+    def act(held: list[Stream]) -> None:
+        for stream in held:
+            stream.reset(code)
+
+    return act
+
+
+REFUSED, LOST = ("retry", "refused_stream"), ("unknown", "reset_after_request")
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [
+        (reset_all(ErrorCodes.REFUSED_STREAM), [REFUSED] * 9),
+        (reset_all(ErrorCodes.INTERNAL_ERROR), [LOST] * 9),
+        (reset_all(ErrorCodes.ENHANCE_YOUR_CALM), [LOST] * 9),
+        (goaway(lambda held: held[0].id - 2), [REFUSED] * 9),
+        (goaway(lambda held: held[3].id), [LOST] * 4 + [REFUSED] * 5),
+        (goaway(lambda held: held[-1].id), [LOST] * 9),
+        (lambda held: held[0].visit.reset(), [LOST] * 9),
+    ],
+    ids=[
+        "refused", "internal", "calm", "goaway-before", "goaway-between", "goaway-after", "lost",
+    ],
+)  # fmt: skip
+def test_only_what_apple_proves_to_be_unread_is_sent_again(
+    client: PushClient,
+    http2_context: ssl.SSLContext,
+    fails: Callable[[list[Stream]], None],
+    expected: list[tuple[str, str]],
+) -> None:
+    """And the connection after it begins with one request again."""
+    apple = Apple(fails=fails)
+    with Server(apple, tls=http2_context) as server:
+        first = send(client, server, *(to_apple(server.origin, n) for n in range(10)))
+        again = send(client, server, *(to_apple(server.origin, n) for n in range(10)))
+    assert short(first) == [("accepted", "200"), *expected]
+    assert short(again) == [("accepted", "200")] * 10
+    assert len(server.requests) == 20
+    assert apple.closed_on == []
+
+
+def test_a_connection_that_apple_closed_in_between_costs_nothing(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    def script(stream: Stream) -> None:
+        stream.respond(200)
+        stream.say_goaway()
+        stream.visit.answer(stream.connection.data_to_send())
+        stream.visit.socket.close()
+
+    with Server(http2(script), tls=http2_context) as server:
+        outcomes = [send(client, server, to_apple(server.origin, n))[0] for n in range(4)]
+    assert short(outcomes) == [("accepted", "200")] * 4
+    assert server.visits == 4
+
+
+def test_the_client_begins_anew_after_close(
+    client: PushClient, http2_context: ssl.SSLContext
+) -> None:
+    with Server(http2(lambda stream: stream.respond(200)), tls=http2_context) as server:
+        for _ in range(3):
+            assert short(send(client, server, to_apple(server.origin))) == [("accepted", "200")]
+            client.close()
+    assert server.visits == 3
