@@ -168,7 +168,9 @@ def _refresh(row: Subscription, address: dict[str, Any], incoming: IncomingDevic
     if incoming.token is None:
         if not consent.withdraw(row) and row.state != State.INBOX:
             _update(row, {"state": State.INBOX, "state_at": timezone.now()})
-    elif not consent.allow(row, _circumstances(incoming)):
+    elif row.state == State.INBOX:
+        consent.allow(row, _circumstances(incoming))
+    elif row.state != State.ACTIVE:
         consent.restore(row, _circumstances(incoming))
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers.views import public
+from subscribers.views import public, public_apps
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:site_key>/config.json", public.config, name="push_config"),
@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         public.subscription,
         name="push_subscription",
     ),
+    path("<str:site_key>/devices/", public_apps.devices, name="push_devices"),
 ]

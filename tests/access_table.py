@@ -53,6 +53,8 @@ ROUTES: dict[str, Page | Api] = {
     "push_config": Page(get=PUBLIC),
     "push_subscriptions": Page(post=PUBLIC),
     "push_subscription": Page(post=PUBLIC),
+    # With the site's app key.
+    "push_devices": Page(post=PUBLIC),
     "campaigns_public:events": Page(post=PUBLIC),
     # With a signed identity.
     "campaigns_public:inbox": Page(get=PUBLIC, post=PUBLIC),
@@ -98,6 +100,13 @@ ROUTES: dict[str, Page | Api] = {
     "subscribers:push_keys": Page(get=ADMIN),
     "subscribers:push_key_replace": Page(post=ADMIN),
     "subscribers:push_key_delete": Page(post=ADMIN),
+    "subscribers:apps": Page(get=ADMIN),
+    "subscribers:app_firebase": Page(get=ADMIN, post=ADMIN),
+    "subscribers:app_apple": Page(get=ADMIN, post=ADMIN),
+    "subscribers:app_key": Page(post=ADMIN),
+    "subscribers:identity_key": Page(post=ADMIN),
+    "subscribers:app_test": Page(post=ADMIN),
+    "subscribers:app_remove": Page(post=ADMIN),
     # campaigns
     "campaigns:overview": Page(get=VIEWER),
     "campaigns:list": Page(get=VIEWER),

@@ -51,7 +51,7 @@ def public(
                 return _shared(view(request, ring, *args, **kwargs), origin)
             except Refused as error:
                 ours = ring is not None and origin in ring.site.origins
-                return _shared(_refusal(error, allowed), origin if ours else "")
+                return _shared(refusal(error, allowed), origin if ours else "")
 
         return guarded
 
@@ -150,7 +150,8 @@ def _preflight(allowed: str, headers: str) -> HttpResponse:
     return HttpResponse(status=204, headers=answer)
 
 
-def _refusal(error: Refused, allowed: str) -> HttpResponse:
+def refusal(error: Refused, allowed: str) -> HttpResponse:
+    """A refusal as JSON: `error`, `detail` and `field`; `allowed` are the methods of a 405."""
     answer = {"error": error.code, "detail": error.sentence, "field": error.field}
     response = JsonResponse(answer, status=error.status, headers={"Cache-Control": "no-store"})
     if error.retry_after:
