@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Site, User
-from config import sandbox_shopping
+from config import sandbox_apps, sandbox_shopping
 from subscribers import emails, vapid
 from subscribers.models import ConsentRecord, Credential, Prompt, Subscriber, Subscription
 from subscribers.onboarding import create_site
@@ -71,11 +71,12 @@ def demo_site(owner: User) -> Site:
         owner=owner,
     )
     (settings.VAR_DIR / "demo_site_key").write_text(site.key)
+    sandbox_apps.connect(site, owner)
     return site
 
 
 def new_devices(key: Credential, count: int) -> list[dict[str, Any]]:
-    """Virtual browsers at the sandbox, as a browser's PushSubscription.toJSON() gives them."""
+    """Virtual browsers at the sandbox: the columns that say where each is reached."""
     request = urllib.request.Request(  # noqa: S310 - our own address, not somebody's input
         f"http://127.0.0.1:{settings.PUSH_PORT}/devices",
         json.dumps({"applicationServerKey": vapid.public_text(key), "count": count}).encode(),
@@ -83,7 +84,15 @@ def new_devices(key: Credential, count: int) -> list[dict[str, Any]]:
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         devices: list[dict[str, Any]] = json.load(answer)["devices"]
-    return devices
+    return [
+        {
+            "credential": key,
+            "endpoint": device["endpoint"],
+            "p256dh": parse_p256dh(device["keys"]["p256dh"]),
+            "auth": parse_auth(device["keys"]["auth"]),
+        }
+        for device in devices
+    ]
 
 
 def add_samples(site_id: str | UUID, count: int = SAMPLES) -> None:
@@ -92,16 +101,18 @@ def add_samples(site_id: str | UUID, count: int = SAMPLES) -> None:
     key = vapid.current(site)
     prompt = site.prompts.order_by("-version").first()
     for start in range(0, count, CHUNK):
-        devices = new_devices(key, min(CHUNK, count - start))
+        some = min(CHUNK, count - start)
         chance, now = random.Random(), timezone.now()  # noqa: S311 - sample data
-        people = add_chunk(site, key, prompt, devices, chance)
+        devices = sandbox_apps.new_devices(site, some)
+        devices += new_devices(key, some - len(devices))
+        chance.shuffle(devices)
+        people = add_chunk(site, prompt, devices, chance)
         sandbox_shopping.go_shopping(people, now, chance)
 
 
 @transaction.atomic
 def add_chunk(
     site: Site,
-    key: Credential,
     prompt: Prompt | None,
     devices: list[dict[str, Any]],
     chance: random.Random,
@@ -113,7 +124,7 @@ def add_chunk(
     for device in devices:
         if not people or chance.random() > 0.08:
             people.append(person(site, now, chance))
-        subscriptions.append(subscription(people[-1], key, device, chance))
+        subscriptions.append(subscription(people[-1], device, chance))
     Subscriber.objects.bulk_create(people)
     Subscription.objects.bulk_create(subscriptions)
     records = [granted(one, prompt) for one in subscriptions]
@@ -146,30 +157,24 @@ def person(site: Site, now: datetime, chance: random.Random) -> Subscriber:
     )
 
 
-def subscription(
-    of: Subscriber, key: Credential, device: dict[str, Any], chance: random.Random
-) -> Subscription:
-    """One device of a person, at the sandbox."""
+def subscription(of: Subscriber, device: dict[str, Any], chance: random.Random) -> Subscription:
+    """One device of a person, at the sandbox. `device`: the columns that say where it is."""
     language, zone, _weight = chance.choices(PLACES, [place[2] for place in PLACES])[0]
     browser, platform, _weight = chance.choices(DEVICES, [kind[2] for kind in DEVICES])[0]
+    named = {} if "platform" in device else {"browser": browser, "platform": platform}
     has_left = chance.random() < 1 / 12
-    endpoint = device["endpoint"]
     return Subscription(
         site=of.site,
         subscriber=of,
         state=Subscription.State.UNSUBSCRIBED if has_left else Subscription.State.ACTIVE,
         state_at=of.last_seen_at if has_left else of.created_at,
-        endpoint=endpoint,
-        endpoint_hash=hashlib.sha256(endpoint.encode()).digest(),
-        p256dh=parse_p256dh(device["keys"]["p256dh"]),
-        auth=parse_auth(device["keys"]["auth"]),
-        credential=key,
+        endpoint_hash=hashlib.sha256(device["endpoint"].encode()).digest(),
         language=language,
         time_zone=zone,
-        browser=browser,
-        platform=platform,
         created_at=of.created_at,
         last_seen_at=of.last_seen_at,
+        **device,
+        **named,
     )
 
 

@@ -89,6 +89,7 @@ BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
 WEB_PORT = port("WEB_PORT", 8000)
 SHOP_PORT = port("SHOP_PORT", 8001)
 PUSH_PORT = port("PUSH_PORT", 8002)
+APPS_PORT = port("APPS_PORT", 8003)
 WORKERS = number("WORKERS", 2, least=1, most=256)
 WEB_WORKERS = number("WEB_WORKERS", 2, least=1, most=256)
 PUBLIC_URL = origin(

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PORTS = ("WEB_PORT", "SHOP_PORT", "PUSH_PORT")
+PORTS = ("WEB_PORT", "SHOP_PORT", "PUSH_PORT", "APPS_PORT")
 SETTINGS = (
     *("DATABASE_URL", "REDIS_URL", "VAR_DIR", "SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL"),
     *("ALLOWED_HOSTS", "EXTRA_PUSH_ORIGINS", "DJANGO_SETTINGS_MODULE", *PORTS),
@@ -21,7 +21,7 @@ PATIENCE = 90
 
 
 def free_ports() -> dict[str, str]:
-    """Three ports that nobody uses right now."""
+    """Ports that nobody uses right now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _name in PORTS]
     numbers = [str(server.getsockname()[1]) for server in sockets]
     for server in sockets:

@@ -219,6 +219,7 @@ def test_a_person_on_a_terminal_can_have_a_link_instead(terminal: list[str]) -> 
 def test_each_machine_runs_its_roles(settings: Settings) -> None:
     settings.WORKERS = 2
     everything = ["web", "ticker", "worker 1", "worker 2", "demo shop", "push service"]
+    everything.append("app service")
     names = [role.name for role in roles.chosen_roles(None, demo=True)]
     assert names == everything
     assert [role.name for role in roles.chosen_roles(None, demo=False)] == everything[:4]
@@ -226,22 +227,26 @@ def test_each_machine_runs_its_roles(settings: Settings) -> None:
     assert [role.name for role in roles.chosen_roles("ticker", demo=True)] == ["ticker"]
     assert roles.chosen_ports("worker", demo=True) == []
     assert [port.setting for port in roles.chosen_ports("web", demo=True)] == ["WEB_PORT"]
-    assert len(roles.chosen_ports(None, demo=True)) == 3
+    assert len(roles.chosen_ports(None, demo=True)) == 4
 
 
 def test_addresses_of_this_machine(settings: Settings) -> None:
-    settings.SHOP_PORT, settings.PUSH_PORT = 8001, 8002
+    settings.SHOP_PORT, settings.PUSH_PORT, settings.APPS_PORT = 8001, 8002, 8003
     settings.BIND_ADDRESS = "0.0.0.0"  # noqa: S104
     assert roles.shop_url() == "http://127.0.0.1:8001"
-    assert roles.sandbox_origins() == ["http://127.0.0.1:8002", "http://localhost:8002"]
+    assert roles.sandbox_origins() == [
+        *("http://127.0.0.1:8002", "http://localhost:8002"),
+        *("https://127.0.0.1:8003", "https://localhost:8003"),
+    ]
     settings.BIND_ADDRESS = "::1"
     assert roles.push_url() == "http://[::1]:8002"
+    assert roles.stand_ins()["APNS_ORIGIN"] == "https://[::1]:8003"
 
 
-def test_the_sandbox_push_service_never_listens_to_the_network(settings: Settings) -> None:
+def test_the_sandboxes_never_listen_to_the_network(settings: Settings) -> None:
     settings.BIND_ADDRESS = "192.0.2.7"
-    command = roles.push_service().command
-    assert command[command.index("--bind") + 1] == "127.0.0.1"
+    for command in (roles.push_service().command, roles.app_service().command):
+        assert command[command.index("--bind") + 1] == "127.0.0.1"
 
 
 def tend_until(kid: Child, words: str) -> str:

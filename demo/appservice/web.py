@@ -226,6 +226,12 @@ class Api:
             self.listeners.discard(queue)
         return response
 
+    async def keys(self, request: web.Request) -> web.Response:
+        """`GET /keys`: all that a customer gets from Google and Apple."""
+        apple = self.service.apple.key()._asdict()
+        google = json.loads(self.service.google.account())
+        return web.json_response({"google": google, "apple": apple | {"p8": apple["p8"].decode()}})
+
     async def account(self, request: web.Request) -> web.Response:
         """`GET /keys/service-account.json`: what Firebase would let one download."""
         return _download(self.service.google.account(), "service-account.json")
@@ -272,6 +278,7 @@ def build(
             web.post("/phones", api.phone),
             web.post("/receipts", api.report),
             web.get("/suggestions", suggested),
+            web.get("/keys", api.keys),
             web.get("/keys/service-account.json", api.account),
             web.get("/keys/AuthKey.p8", api.key),
             web.get("/log", api.log),
