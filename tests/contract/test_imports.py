@@ -63,8 +63,8 @@ def test_only_the_guarded_client_speaks_to_the_outside() -> None:
     clients = {"requests", "httpx", "aiohttp", "urllib3", "pycurl", "http.client", "urllib.request"}
     # The supervisor and the demo's buttons ask servers of this machine, at addresses of ours.
     own = {ROOT / "config" / "supervisor", ROOT / "config" / "sandbox.py"}
-    looks = TRANSPORTS / "fetching.py"
-    allowed = {TRANSPORTS / "client.py", TRANSPORTS / "exchange.py", looks, *own}
+    guarded = {TRANSPORTS / f"{name}.py" for name in ("client", "connections", "exchange")}
+    allowed = {*guarded, TRANSPORTS / "fetching.py", *own}
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for app in APPS
