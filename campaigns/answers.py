@@ -12,12 +12,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import entries, pace, tallies
+from campaigns import entries, pace, tallies, trials
 from campaigns.models import Delivery, Gate, Run, Trial
 from campaigns.reports import Sums
 from campaigns.tallies import Tally
 from subscribers import vapid
-from subscribers.models import service_of
+from subscribers.models import Credential, service_of
 
 # An answer that one in twenty waits for longer than this is worth a look.
 SLOW_MS = 1_500
@@ -29,6 +29,9 @@ BROWSERS: dict[str, Promise] = {
     "Mozilla": gettext_lazy("Firefox"),
     "Apple": gettext_lazy("Safari"),
     "Windows": gettext_lazy("Edge on Windows"),
+    "Firebase (apps)": gettext_lazy("apps on Android and iOS"),
+    "Apple (apps)": gettext_lazy("apps on iPhone, iPad and Mac"),
+    "Apple sandbox (apps)": gettext_lazy("apps built for development"),
 }
 
 
@@ -146,7 +149,8 @@ def together(found: Iterable[Service]) -> Service:
 class Stop:
     """Why the circuit breaker stopped a run: a trial that tripped, in words.
 
-    `refused`: the service refuses our key, and waiting won't help. `answers`: samples as they came.
+    `key`: enough of a public key to tell it by, or the project or team of an app's. `refused`: the
+    service refuses our key, and waiting won't help. `answers`: samples as they came.
     """
 
     service: str
@@ -166,12 +170,11 @@ def stops(run: Run) -> list[Stop]:
 
 
 def _stop(trial: Trial) -> Stop:
-    refusal = next((one for one in trial.samples if one["status"] not in (404, 410)), None)
-    public = vapid.public_text(trial.credential)
+    refusal = next(filter(trials.is_refusal, trial.samples), None)
     return Stop(
         service=service_name(trial.origin),
         origin=trial.origin,
-        key=f"{public[:8]}…{public[-6:]}",
+        key=_key(trial.credential),
         refused=refusal is not None,
         answered=trial.answered,
         gone=trial.gone,
@@ -180,9 +183,16 @@ def _stop(trial: Trial) -> Stop:
     )
 
 
+def _key(credential: Credential) -> str:
+    if credential.name:
+        return credential.name
+    public = vapid.public_text(credential)
+    return f"{public[:8]}…{public[-6:]}"
+
+
 def _answer(sample: Mapping[str, Any]) -> str:
     """ "403: the key in the Authorization header does not match"."""
-    gone = sample["status"] in (404, 410)
-    state = Delivery.State.GONE if gone else Delivery.State.REFUSED
+    refused = trials.is_refusal(sample)
+    state = Delivery.State.REFUSED if refused else Delivery.State.GONE
     said = sample["detail"] or entries.reason_words(state, sample["reason"])
     return f"{sample['status']}: {said}" if sample["status"] and sample["detail"] else str(said)

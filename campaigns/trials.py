@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -62,6 +63,13 @@ class Answers:
                     "detail": outcome.detail,
                 }
             )
+
+
+def is_refusal(sample: Mapping[str, Any]) -> bool:
+    """Whether a sample is a refusal of our key, and not a device that is gone."""
+    if sample["status"] in (404, 410):
+        return sample["reason"] in ("fcm_not_found", "wns_domain_blocked")
+    return bool(sample["reason"] != "fcm_bad_token")
 
 
 def settled(run_id: int) -> set[Pair]:
@@ -127,7 +135,7 @@ def decide(state: str, total: int, gone: int, *, refused: bool) -> Trial.State:
 def sentence(trial: Trial) -> str:
     """What stopped the run, and what to do: at most 400 characters."""
     service = service_of(trial.origin)
-    refusal = next((s for s in trial.samples if s["status"] not in (404, 410)), None)
+    refusal = next(filter(is_refusal, trial.samples), None)
     if refusal is None:
         words = _("%(gone)d of the first %(answered)d devices at %(service)s are gone. Can it be?")
         return words % {"gone": trial.gone, "answered": trial.answered, "service": service}
