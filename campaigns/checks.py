@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Site
 from accounts.templatetags.beckon import number
-from campaigns import outlook, policies, rates
+from campaigns import cells, outlook, policies, rates
 from campaigns.models import Campaign, DryRun, Message
 from campaigns.pace import took
 from campaigns.readiness import DRIFT, Problem, Standing, Step
@@ -73,6 +73,7 @@ def of(standing: Standing, run: DryRun | None = None) -> list[Check]:
     """What can be told at once; `run`: a finished dry run of the campaign as it is now."""
     found = [stop(problem) for problem in standing.problems]
     found += _texts(standing)
+    found += _buttons(standing)
     found += _times(standing)
     found += _experiment(standing)
     if run is not None:
@@ -127,6 +128,22 @@ def _texts(standing: Standing) -> Iterator[Check]:
         )
         fix = _("Shorten it")
         yield Check(f"{name}_cut", Level.NOTE, sentence % words, fix, Step.MESSAGE, name)
+
+
+def _buttons(standing: Standing) -> Iterator[Check]:
+    """Those that apps on iOS would not show."""
+    message = standing.message
+    has_buttons = any(row.get("actions") for row in cells.rows(message))
+    if not has_buttons or (message.app.get("ios") or {}).get("category"):
+        return
+    if count := standing.platforms.ios_app:
+        sentence = ngettext(
+            "Apps on iOS show buttons only of a category, and none is named: %(count)s device.",
+            "Apps on iOS show buttons only of a category, and none is named: %(count)s devices.",
+            count,
+        ) % {"count": number(count)}
+        fix = _("Name the category of the app's buttons")
+        yield Check("buttons_ios", Level.NOTE, sentence, fix, Step.MESSAGE, "ios_category")
 
 
 def _longest(message: Message, kind: str, name: str) -> int:

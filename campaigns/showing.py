@@ -64,7 +64,7 @@ def _address(value: Any) -> str:
 
 
 def _notes(contents: Mapping[str, Any]) -> list[str]:
-    """What the card does not show: other languages and variants, systems, a code."""
+    """What the card does not show: other languages and variants, systems, apps, a code."""
     notes = []
     if languages := contents.get("translations"):
         notes.append(_("also in %(languages)s") % {"languages": ", ".join(sorted(languages))})
@@ -73,6 +73,8 @@ def _notes(contents: Mapping[str, Any]) -> list[str]:
         notes.append(ngettext("%(count)s variant", "%(count)s variants", count) % {"count": count})
     if overrides := contents.get("overrides"):
         notes.append(_("other words on %(systems)s") % {"systems": ", ".join(sorted(overrides))})
+    if contents.get("app"):
+        notes.append(_("links or options for apps"))
     if code := (contents.get("coupon") or {}).get("code"):
         notes.append(_("code %(code)s") % {"code": code})
     return notes

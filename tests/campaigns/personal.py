@@ -41,3 +41,8 @@ def kari(first_name: Any = "Kari", **attributes: Any) -> Reader:
 def notification(of: Renderer, who: Reader | None = None, variant: int | None = None) -> Any:
     """What a device would show."""
     return json.loads(of.payload(who, variant, token="tok", tag="tag"))["notification"]
+
+
+def app(of: Renderer, channel: str, who: Reader | None = None, **options: Any) -> Any:
+    """What FCM or APNs is given: token "tok", tag "tag"."""
+    return json.loads(of.payload(who, token="tok", tag="tag", channel=channel, **options))
