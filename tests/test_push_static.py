@@ -10,7 +10,7 @@ import pytest
 
 PUSH = Path(__file__).resolve().parents[1] / "static" / "push"
 # Bytes as a web server sends them with gzip. The files are served as they are written.
-LIMITS = {"snippet.js": 3072, "prompt.js": 4096, "sw.js": 2048}
+LIMITS = {"snippet.js": 3072, "prompt.js": 4096, "inbox.js": 4096, "sw.js": 2048}
 SVG = "http://www.w3.org/2000/svg"
 
 
