@@ -357,6 +357,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CampaignState": "campaigns.models.Campaign.State",
         "SubscriptionState": "subscribers.models.Subscription.State",
+        "DeviceChannel": "subscribers.models.Channel",
+        "AppChannel": "subscribers.incoming_apps.CHANNELS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

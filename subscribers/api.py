@@ -30,9 +30,9 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
     class Meta:
         model = Subscription
-        fields = (
-            *("id", "channel", "state", "state_at", "browser", "platform", "language"),
-            *("time_zone", "service", "created_at", "last_seen_at"),
+        fields: tuple[str, ...] = (
+            *("id", "channel", "state", "state_at", "browser", "platform", "app_version"),
+            *("language", "time_zone", "service", "created_at", "last_seen_at"),
         )
         read_only_fields = fields
 

@@ -202,6 +202,8 @@ ROUTES: dict[str, Page | Api] = {
     # The REST API.
     "api_subscribers": Api({"GET": READ_PEOPLE}),
     "api_subscriber": Api({"GET": READ_PEOPLE, "PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
+    "api_devices": Api({"POST": WRITE_PEOPLE}),
+    "api_device": Api({"PATCH": WRITE_PEOPLE, "DELETE": WRITE_PEOPLE}),
     "api_events": Api({"POST": "events:write"}),
     "audiences_api:audiences": Api({"GET": READ_AUDIENCES, "POST": WRITE_AUDIENCES}),
     "audiences_api:audience": Api(
