@@ -28,7 +28,7 @@ from subscribers.transports.messages import (
 )
 
 from .sending import send_all, short
-from .servers import Server, Stream, Visit, http2
+from .servers import Server, Stream, Visit, answering, http2
 
 MAX_STREAMS = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
 ErrorCodes = h2.errors.ErrorCodes
@@ -121,6 +121,60 @@ def test_an_answer_is_read_by_the_rules_of_its_service(
         origin = server.origin
         outcomes = send(client, server, to_apple(origin), to_firebase(origin))
     assert short(outcomes) == [("config", "apns_auth"), ("config", "fcm_auth")]
+
+
+UNREGISTERED = (
+    b'{"error":{"details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError",'
+    b'"errorCode":"UNREGISTERED"}],"message":"'
+)
+GONE_AT_APPLE = b'{"reason":"Unregistered","timestamp":1454948015990,"more":"'
+
+
+def saying(status: int, body: bytes, length: int) -> Callable[[Visit], None]:
+    head = f"HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n"
+    return answering(f"{head}content-length: {length}\r\n\r\n".encode() + body)
+
+
+@pytest.mark.parametrize(
+    ("make", "status", "start", "kind", "reason"),
+    [
+        (to_firebase, 404, UNREGISTERED, "config", "fcm_not_found"),
+        (to_firebase, 200, b'{"name":"', "accepted", "200"),
+        (to_apple, 410, GONE_AT_APPLE, "refused", "410"),
+        (to_apple, 429, b'{"reason":"', "retry", "429"),
+    ],
+)
+def test_of_a_huge_answer_only_the_status_is_believed(
+    client: PushClient,
+    make: Callable[[str], Request],
+    status: int,
+    start: bytes,
+    kind: str,
+    reason: str,
+) -> None:
+    body = start + b"x" * 10_000_000 + b'"}'
+    with Server(saying(status, body, len(body))) as server:
+        outcomes = send(client, server, make(server.origin))
+    assert short(outcomes) == [(kind, reason)]
+    assert outcomes[0].message_location == ""
+    assert len(outcomes[0].detail) <= 200
+
+
+@pytest.mark.parametrize(
+    ("make", "status", "body"), [(to_firebase, 404, UNREGISTERED), (to_apple, 410, GONE_AT_APPLE)]
+)
+def test_a_cut_off_answer_closes_nothing(
+    client: PushClient, make: Callable[[str], Request], status: int, body: bytes
+) -> None:
+    def script(visit: Visit) -> None:
+        visit.read_request()
+        visit.answer(b"HTTP/1.1 %d Said\r\ncontent-length: 5000\r\n\r\n%b" % (status, body))
+        visit.close()
+
+    with Server(script) as server:
+        (outcome,) = send(client, server, make(server.origin))
+    assert outcome.kind is not OutcomeKind.GONE
+    assert outcome.status_code == status
 
 
 # What Apple's connections may not do.

@@ -7,6 +7,7 @@ import signal
 import ssl
 import time
 import warnings
+from dataclasses import replace
 from operator import itemgetter
 
 import pycurl
@@ -131,13 +132,20 @@ def test_a_signal_that_is_handled_does_not_disturb(client: PushClient) -> None:
     assert rung
 
 
-@pytest.mark.parametrize("secure", [False, True])
+def send_one(client: PushClient, server: Server, apart: str) -> list[tuple[str, str]]:
+    request = replace(request_to(server.origin), apart=apart)
+    return short(send_all(client, [request], extra_origins=server.extra))
+
+
+@pytest.mark.parametrize(
+    ("secure", "apart"), [(False, ""), (True, ""), (True, "key")], ids=["plain", "tls", "apart"]
+)
 def test_a_forked_child_has_its_own_connections(
-    client: PushClient, certificate: Certificate, secure: bool
+    client: PushClient, certificate: Certificate, secure: bool, apart: str
 ) -> None:
     """RQ forks a process for each job; the parent's TLS session must survive the child."""
     with Server(created, tls=certificate[1] if secure else None) as server:
-        send(client, server)
+        send_one(client, server, apart)
         with warnings.catch_warnings():
             # Newer Pythons warn of forking beside threads; this server's are only for the test.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -146,12 +154,12 @@ def test_a_forked_child_has_its_own_connections(
             code = 1
             try:
                 client.close()
-                code = 0 if short(send(client, server)) == [("accepted", "201")] else 2
+                code = 0 if send_one(client, server, apart) == [("accepted", "201")] else 2
                 client.close()
             finally:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert short(send(client, server)) == [("accepted", "201")]
+        assert send_one(client, server, apart) == [("accepted", "201")]
         assert server.visits == 2
 
 
