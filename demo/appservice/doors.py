@@ -29,7 +29,7 @@ class Doors:
         self._runner = runner
         self._service = service
         self._tls = certs.context(service.certificate)
-        self._open: set[asyncio.BaseTransport] = set()
+        self._open: set[asyncio.Transport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._start(self._accept())
 
@@ -66,18 +66,17 @@ class Doors:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._listener.close()
         for transport in list(self._open):
-            transport.close()
+            transport.abort()
+        while self._open:
+            await asyncio.sleep(0)
         await self._runner.cleanup()
 
-    def opened(self, transport: asyncio.BaseTransport) -> asyncio.Protocol:
+    def opened(self, transport: asyncio.Transport) -> asyncio.Protocol:
         """The protocol that both ends have agreed on."""
         self._open.add(transport)
         chosen: ssl.SSLObject = transport.get_extra_info("ssl_object")
         speaks = Http2 if chosen.selected_alpn_protocol() == "h2" else Http1
-        return speaks(self._service.handle)
-
-    def closed(self, transport: asyncio.BaseTransport) -> None:
-        self._open.discard(transport)
+        return speaks(self._service.handle, lambda: self._open.discard(transport))
 
 
 class _Negotiated(asyncio.Protocol):
@@ -87,8 +86,9 @@ class _Negotiated(asyncio.Protocol):
         self._doors = doors
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        made = self._doors.opened(transport)
-        cast("asyncio.Transport", transport).set_protocol(made)
+        known = cast("asyncio.Transport", transport)
+        made = self._doors.opened(known)
+        known.set_protocol(made)
         made.connection_made(transport)
 
 

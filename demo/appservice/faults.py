@@ -79,6 +79,12 @@ def parse(data: object) -> list[Rule]:
     return [_rule(rule) for rule in rules]
 
 
+def reasons_of(service: str) -> list[str]:
+    """The errors that a service may be told to answer with."""
+    by_service = {"fcm": list(fcm.ERRORS), "oauth": list(OAUTH_ERRORS)}
+    return by_service.get(service, list(apns.REASONS))
+
+
 def _rule(data: object) -> Rule:
     if not isinstance(data, dict):
         raise FaultError("a rule must be a JSON object")
@@ -89,10 +95,10 @@ def _rule(data: object) -> Rule:
         rest["action"] = "reset"
     if service and service not in SERVICES:
         raise FaultError(f"service must be one of {', '.join(SERVICES)}")
-    by_service = {"fcm": set(fcm.ERRORS), "oauth": set(OAUTH_ERRORS)}
-    known = sorted(by_service.get(service, set(apns.REASONS)))
-    if reason and reason not in known:
-        raise FaultError(f"reason must be one of {', '.join(known)}; name the service, too")
+    if reason and not service:
+        raise FaultError("a reason is one of a service: name that, too")
+    if reason and reason not in (known := reasons_of(service)):
+        raise FaultError(f"reason must be one of {', '.join(known)}")
     # What a rule without a status means here: an error if it says one, else the service's own 200.
     if reason:
         rest["status"] = _error(service, reason, "").status

@@ -6,6 +6,7 @@ Apple's service refuses it. Here, too, nothing but Google's addresses is meant t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import h11
@@ -17,8 +18,9 @@ from demo.appservice.http2 import MOST_BODY, drop
 class Http1(asyncio.Protocol):
     """One connection, and the stream of the request that it is at."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, lost: Callable[[], None]) -> None:
         self._handle = handle
+        self._lost = lost
         self._http = h11.Connection(h11.SERVER)
         self._asked: h11.Request | None = None
         self._body = b""
@@ -44,6 +46,7 @@ class Http1(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
         self._room.set()
+        self._lost()
 
     def pause_writing(self) -> None:
         self._room.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -39,10 +40,12 @@ vars(hpack.hpack)["decode_huffman"] = lambda data: _decoded(bytes(data or b""))
 
 
 class Http2(asyncio.Protocol):
-    """One connection. `handle` is called with each whole request, on the event loop."""
+    """One connection. `handle` is called with each whole request, on the event loop; `lost` at the
+    end."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, lost: Callable[[], None]) -> None:
         self._handle = handle
+        self._lost = lost
         self._http = h2.connection.H2Connection(_CONFIG)
         self._streams: dict[int, Stream2] = {}
         self._notes: dict[str, Any] = {}
@@ -111,6 +114,7 @@ class Http2(asyncio.Protocol):
         for number in list(self._streams):
             self._forget(number)
         self._room.set()
+        self._lost()
 
     def pause_writing(self) -> None:
         self._writable = False

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
-from demo.appservice.faults import SERVICES, FaultError, parse
+from demo.appservice.faults import SERVICES, FaultError, parse, reasons_of
 from demo.appservice.model import Device, Message
 from demo.appservice.phones import EVENTS, PhoneError, Phones, as_json
 from demo.appservice.registering import Suggestions, phone_of
@@ -90,7 +90,8 @@ class Api:
         chosen = [d for d in self.service.devices.values() if d.watched and not d.gone]
         chosen.reverse()
         devices = [as_json(device) for device in chosen[: _number(request, "limit", 100)]]
-        return web.json_response({"count": len(chosen), "devices": devices})
+        bulk = sum(not (d.watched or d.gone) for d in self.service.devices.values())
+        return web.json_response({"count": len(chosen), "bulk": bulk, "devices": devices})
 
     async def device(self, request: web.Request) -> web.Response:
         """`GET /devices/<token>`: with its newest messages."""
@@ -174,7 +175,9 @@ class Api:
         return web.json_response(self.service.figures())
 
     async def faults(self, request: web.Request) -> web.Response:
-        return web.json_response({"rules": [rule.as_json() for rule in self.service.rules]})
+        rules = [rule.as_json() for rule in self.service.rules]
+        reasons = {service: reasons_of(service) for service in SERVICES}
+        return web.json_response({"rules": rules, "reasons": reasons})
 
     async def misbehave(self, request: web.Request) -> web.Response:
         """`PUT /misbehave`: replace the rules."""
@@ -261,7 +264,7 @@ def build(
     async def suggested(request: web.Request) -> web.Response:
         """`GET /suggestions`: what the form for a virtual phone is filled with."""
         key = service.apple.key()
-        apple = {"team_id": key.team_id, "key_id": key.key_id}
+        apple = {"team_id": key.team_id, "key_id": key.key_id, "bundle_id": key.bundle_ids[0]}
         return web.json_response(known.now() | {"apple": apple})
 
     app = web.Application(middlewares=[api.guard], client_max_size=MAX_BODY)
