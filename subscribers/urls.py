@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers.views import install, people, person, person_events, prompts, push_keys, sites
+from subscribers.views import (
+    apps,
+    install,
+    people,
+    person,
+    person_events,
+    prompts,
+    push_keys,
+    sites,
+)
 
 app_name = "subscribers"
 SITE = "sites/<uuid:site_id>"
@@ -32,4 +41,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         push_keys.push_key_delete,
         name="push_key_delete",
     ),
+    path(f"{SITE}/apps/", apps.apps, name="apps"),
+    path(f"{SITE}/apps/firebase/", apps.firebase, name="app_firebase"),
+    path(f"{SITE}/apps/apple/", apps.apple, name="app_apple"),
+    path(f"{SITE}/apps/app-key/", apps.app_key, name="app_key"),
+    path(f"{SITE}/apps/identity-key/", apps.identity_key, name="identity_key"),
+    path(f"{SITE}/apps/<int:credential_id>/test/", apps.app_test, name="app_test"),
+    path(f"{SITE}/apps/<int:credential_id>/remove/", apps.app_remove, name="app_remove"),
 ]

@@ -35,6 +35,7 @@ from tests.factories import (
     make_subscription,
     make_user,
 )
+from tests.subscribers.apps import make_apns
 
 ADVICE = (
     "Add it to ROUTES in tests/access_table.py: who may GET it and who may POST to it, "
@@ -91,6 +92,8 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     for name, value in (("time_cost", 1), ("memory_cost", 8), ("parallelism", 1)):
         monkeypatch.setattr(Argon2PasswordHasher, name, value)
     settings.DEMO = True
+    # No service for apps, so what tests a key is refused at once.
+    settings.APNS_ORIGIN = "https://push.invalid"
     site = make_site(name="Fjell & Fjord")
     actors = {role.value: make_member(site, role, f"{role}@example.com") for role in Role}
     User.objects.filter(pk=actors["owner"].pk).update(is_owner=True)
@@ -127,6 +130,7 @@ def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
         "invitation_id": Invitation.objects.get().pk,
         "key_id": key.pk,
         "vapid_id": device.credential_id,
+        "credential_id": make_apns(site).pk,
         "token": "no-such-token",
         "site_key": site.key,
         "item_id": "i" * 22,
