@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from accounts.models import Site
 from campaigns.answers import COUNTED
 from campaigns.reports import RECEIPTS, Sums
-from subscribers.models import Channel
+from subscribers.models import Channel, Credential
 
 # What the origins of apps begin with (subscribers.transports.addresses); all others are the web's.
 SCHEMES: Final[Mapping[str, Channel]] = {
@@ -49,6 +50,13 @@ class Figures:
 
 
 FIGURES: Final = (*COUNTED, "waits", *RECEIPTS)
+
+
+def of_apps(site: Site) -> list[str]:
+    """The channels by which a site sends to apps, or did: a credential stays as long as its
+    devices."""
+    held = Credential.objects.filter(site=site).exclude(channel=Channel.WEB)
+    return sorted(set(held.values_list("channel", flat=True)), reverse=True)
 
 
 def channel_of(origin: str) -> Channel:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from accounts.forms.base import helper
 from campaigns import cells, content, drafting, scheduling
 from campaigns.cells import FIRST, Cell
+from campaigns.forms.apps import AppsPart, OptionField
 from campaigns.forms.delivery import DeliveryPart
 from campaigns.forms.experiment import ExperimentPart
 from campaigns.forms.fields import AddressField, More, TextField
@@ -22,7 +23,7 @@ from campaigns.forms.words import WordsPart
 from campaigns.models import Campaign, Message
 
 
-class MessageForm(WordsPart, DeliveryPart, ExperimentPart):
+class MessageForm(WordsPart, AppsPart, DeliveryPart, ExperimentPart):
     """A cell of a campaign's message, with what no cell has of its own.
 
     Nothing but the name is required: a draft may be unfinished. `change` has what is valid, also
@@ -67,11 +68,12 @@ class MessageForm(WordsPart, DeliveryPart, ExperimentPart):
         if not self.named:
             del self.fields["name"]
         self.add_words()
+        self.add_apps()
         self.add_delivery()
         self.add_experiment(fixed=campaign.state not in Campaign.EDITABLE)
         names = content.Names(campaign.site)
         for field in self.fields.values():
-            if isinstance(field, TextField | AddressField):
+            if isinstance(field, TextField | AddressField | OptionField):
                 field.names = names
         self.helper = helper()
         self.helper.layout = Layout(*self.parts())
@@ -81,6 +83,7 @@ class MessageForm(WordsPart, DeliveryPart, ExperimentPart):
         return [
             *(["name"] if self.named else []),
             *self.words_layout(),
+            *self.apps_layout(),
             More(gettext_lazy("Test"), "about_test", *self.experiment_layout()),
             *self.delivery_layout(),
         ]
@@ -103,7 +106,7 @@ class MessageForm(WordsPart, DeliveryPart, ExperimentPart):
         draft = cells.applied(message, self.held)
         if self.cell.variant >= cells.count(draft):
             raise ValidationError({"title": [_GONE % {"cell": self.cell.letter}]})
-        found = {**self.held, **self.delivery()}
+        found = {**self.held, **self.delivery(), **self.app()}
         found |= cells.written(draft, self.cell, self.words())
         draft = cells.applied(draft, found)
         weights = self.weights()
@@ -124,7 +127,8 @@ class MessageForm(WordsPart, DeliveryPart, ExperimentPart):
     def _field_of(self, name: str) -> str | None:
         if name in self.fields:
             return name
-        return {"actions": "action1_title", "coupon": "coupon_code"}.get(name)
+        fields = {"actions": "action1_title", "coupon": "coupon_code", "app": "android_link"}
+        return fields.get(name)
 
 
 class RevisionForm(MessageForm):

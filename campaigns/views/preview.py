@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -27,7 +26,7 @@ from campaigns.previewing import Person, Preview
 from campaigns.readiness import Standing
 from campaigns.views.compose import campaign_of
 from subscribers import people
-from subscribers.models import Subscriber
+from subscribers.models import Channel, Subscriber
 
 MOST_PEOPLE = 8
 FIRST_VARIABLES = ("subscriber.first_name", "cart.first_item.name", "coupon.percent", "coupon.code")
@@ -79,6 +78,8 @@ def beside(request: SiteRequest, form: MessageForm) -> dict[str, Any]:
         "found": found(request, q) if q else [],
         "q": q,
         "composer": facts(request, form, message),
+        "app_channels": form.app_channels,
+        "meters": meters(preview, form.app_channels),
     }
 
 
@@ -92,13 +93,36 @@ def facts(request: SiteRequest, form: MessageForm, message: Message) -> dict[str
         "icon": site.icon_url,
         "receipts": payload.receipts_url(),
         "token": tokens.LENGTH,
-        "limit": settings.PAYLOAD_LIMIT,
         # Whether the form's words are all there is: else the server says what each system shows.
         "alone": form.cell == cells.FIRST
+        and not form.app_channels
         and cells.count(plain) == 1
         and not cells.languages(plain)
         and not message.overrides,
     }
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How much of what a channel takes a message fills, in bytes."""
+
+    channel: str
+    label: str
+    size: int
+    limit: int
+
+
+def meters(seen: Preview, app_channels: list[str]) -> list[Meter]:
+    """Of browsers, and of the channels by which the site's apps are reached."""
+    labels = {
+        Channel.WEB: _("Browsers"),
+        Channel.FCM: _("Apps through Firebase"),
+        Channel.APNS: _("Apps through Apple"),
+    }
+    return [
+        Meter(channel, labels[Channel(channel)], seen.sizes[channel], payload.limit(channel))
+        for channel in (Channel.WEB.value, *app_channels)
+    ]
 
 
 @member(Role.VIEWER)
@@ -119,10 +143,13 @@ def preview(request: SiteRequest, campaign_id: UUID) -> JsonResponse:
 
 
 def answer(seen: Preview) -> dict[str, Any]:
-    """{"cards": {system: Card}, "size": bytes, "opens": address, "nothing": sentence}."""
+    """{"cards": {system: Card}, "sizes": {channel: bytes}, "opens": address, "nothing": sentence}.
+
+    Also of systems and channels that the page does not show.
+    """
     return {
-        "cards": {system: asdict(card) for system, card in seen.cards.items()},
-        "size": seen.size,
+        "cards": {system: asdict(card) for system, card in {**seen.cards, **seen.apps}.items()},
+        "sizes": seen.sizes,
         "opens": seen.opens,
         "nothing": nothing(seen),
     }

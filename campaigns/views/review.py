@@ -22,6 +22,7 @@ from audiences.languages import label
 from campaigns import (
     approvals,
     cells,
+    channels,
     checks,
     digests,
     facts,
@@ -121,6 +122,7 @@ def review_page(
     context |= common(request, campaign) | outlook(campaign, standing)
     context |= said(standing.message, campaign.site)
     someone = previewing.recipient_of(standing.message, campaign.site)
+    context["app_channels"] = channels.of_apps(campaign.site)
     context["preview"] = previewing.preview(standing.message, campaign.site, cells.FIRST, someone)
     context |= checked(standing, found) | asked(request, campaign, standing)
     return page(request, standing, Step.REVIEW, context, status=409 if refusal else 200)

@@ -148,7 +148,7 @@ def test_the_page_counts_the_bytes_as_the_server_does(
         page.locator("#id_name").fill(f"Bytes {number}")
         with page.expect_response(is_saved) as answer:
             pass
-        counted = int(page.locator("[data-payload]").get_attribute("data-bytes") or 0)
+        counted = int(page.locator("[data-payload-of=web]").get_attribute("data-bytes") or 0)
         assert counted == answer.value.json()["size"], typed
     assert counted == payload.size(Message.objects.get(), site)
 

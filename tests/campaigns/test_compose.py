@@ -315,8 +315,8 @@ def test_queries_of_the_message_page(
         make_subscription(campaign.site)
     client.get(at(campaign, "message"))
     # session, user, membership, campaign, message; the count within its limits; the newest person,
-    # what is known of them, and the names of events
-    with django_assert_num_queries(14):
+    # what is known of them, the names of events, and whether there is an app
+    with django_assert_num_queries(15):
         client.get(at(campaign, "message"))
 
 

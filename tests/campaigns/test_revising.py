@@ -156,8 +156,8 @@ def test_queries_of_the_page(
     bob.get(at(campaign, "revise"))
     # session, user, membership, campaign; message, run, its sums and reasons; platforms, with the
     # savepoint and the limits of a count around it; the newest person, what is known of them, and
-    # the names of events
-    with django_assert_num_queries(17):
+    # the names of events; whether there is an app
+    with django_assert_num_queries(18):
         bob.get(at(campaign, "revise"))
 
 

@@ -7,7 +7,7 @@ import { draw, drawCard } from "./previews.js";
 import { remote } from "./remote.js";
 import { saver } from "./saving.js";
 import { swapping } from "./swap.js";
-import { imageFailed, meter, warnings } from "./warnings.js";
+import { imageFailed, meters, warnings } from "./warnings.js";
 
 const root = document.querySelector("[data-composer]");
 const form = document.getElementById("step-form");
@@ -62,10 +62,10 @@ const nothing = (sentence) => {
   place.querySelector("[data-nothing-why]").textContent = sentence;
 };
 
-const answer = ({ cards, size: bytes, opens: address, nothing: sentence }) => {
+const answer = ({ cards, sizes, opens: address, nothing: sentence }) => {
   for (const [system, card] of Object.entries(cards)) drawCard(system, card, facts.icon);
   shown = { image: cards.android.image, buttons: cards.android.actions.map(({ title }) => title) };
-  meter(bytes, facts.limit);
+  meters(sizes);
   opens(address);
   nothing(sentence);
   counters();
@@ -87,7 +87,7 @@ const show = () => {
   const message = read(form);
   shown = { image: message.image, buttons: message.buttons };
   draw(message, facts.icon, facts.dir === "rtl");
-  meter(size(message, facts), facts.limit);
+  meters({ web: size(message, facts) });
   opens(message.url && withUtm(message.url, message.utm));
   nothing("");
   warnings(shown);

@@ -1,4 +1,4 @@
-// The four previews: what each system shows, and what it cuts. Used while composing and on the review.
+// The previews: what each system shows, and what it cuts. Used while composing and on the review.
 const language = document.documentElement.lang || "en";
 const exact = new Intl.NumberFormat(language);
 const places = document.querySelector("[data-previews]");
@@ -55,14 +55,18 @@ export const cuts = (name) => {
   };
 };
 
-export const devices = (...systems) =>
-  systems.reduce((sum, system) => sum + Number(places.querySelector(`[data-system=${system}]`).dataset.devices), 0);
+// The devices of the systems that show no such part.
+export const without = (part) =>
+  [...places.querySelectorAll("[data-system]")]
+    .filter((figure) => !figure.querySelector(part))
+    .reduce((sum, figure) => sum + Number(figure.dataset.devices), 0);
 
 export const grouped = (number) => exact.format(number);
 
-// One card as the server has it; `nothing`: this person gets nothing there.
+// One card as the server has it; `nothing`: this person gets nothing there. Sites without an app show none of its.
 export const drawCard = (system, card, site) => {
   const figure = places.querySelector(`[data-system=${system}]`);
+  if (!figure) return;
   const toast = figure.querySelector("[data-card]");
   toast.hidden = Boolean(card.nothing);
   figure.querySelector("[data-card-nothing]").hidden = !card.nothing;
@@ -73,7 +77,7 @@ export const drawCard = (system, card, site) => {
   buttons(card.actions.map(({ title }) => title), figure);
 };
 
-// The same on all four, from what stands in the form.
+// The same on all, from what stands in the form.
 export const draw = (message, site, rtl = false) => {
   const card = { ...message, rtl, nothing: "", actions: message.buttons.map((title) => ({ title })) };
   for (const figure of places.querySelectorAll("[data-system]")) drawCard(figure.dataset.system, card, site);

@@ -1,23 +1,31 @@
 // Below the previews: the bytes, and what systems cut or do not show, each with a way to change it.
-import { cuts, devices, grouped } from "./previews.js";
+import { cuts, grouped, without } from "./previews.js";
 
 const payload = document.querySelector("[data-payload]");
 const list = payload.querySelector("[data-warnings]");
 // What a field that says it shorter on one system is called.
-const OWN = { macos: "mac", ios: "ios", windows: "windows", android: "android" };
+const OWN = { macos: "mac", ios: "ios", windows: "windows", android: "android", ios_app: "ios", android_app: "android" };
 let failedImage = "";
 
-export const meter = (bytes, limit) => {
+const meter = (place, bytes) => {
   const { pattern, over } = payload.dataset;
+  const limit = Number(place.dataset.limit);
   const words = pattern.replace("{size}", grouped(bytes)).replace("{limit}", grouped(limit));
-  payload.querySelector("[data-payload-size]").textContent = words;
-  payload.dataset.bytes = bytes;
-  const bar = payload.querySelector(".meter-bar");
+  place.querySelector("[data-payload-size]").textContent = words;
+  place.dataset.bytes = bytes;
+  const bar = place.querySelector(".meter-bar");
   bar.setAttribute("aria-label", words);
   bar.querySelector("rect").setAttribute("width", `${Math.min(100, (bytes / limit) * 100).toFixed(3)}%`);
-  const error = payload.querySelector("[data-payload-error]");
+  const error = place.querySelector("[data-payload-error]");
   error.hidden = bytes <= limit;
   error.textContent = error.hidden ? "" : over.replace("{over}", grouped(bytes - limit));
+};
+
+// Bytes by channel; the page may not show all of them.
+export const meters = (sizes) => {
+  for (const place of payload.querySelectorAll("[data-payload-of]")) {
+    if (place.dataset.payloadOf in sizes) meter(place, sizes[place.dataset.payloadOf]);
+  }
 };
 
 const warning = (kind, title, about, field) => {
@@ -48,9 +56,10 @@ export const warnings = (shown) => {
     if (systems) made.push(warning("warning", pattern.replace("{systems}", systems), about, where(part, keys)));
   }
   if (shown.image && shown.image === failedImage) made.unshift(warning("warning", texts.noImage, ""));
-  const apple = devices("macos", "ios");
-  if (shown.image && apple) made.push(warning("info", texts.imageOnly.replace("{count}", grouped(apple)), texts.wordsOnly));
-  if (shown.buttons.length && apple) made.push(warning("info", texts.buttonsOnly.replace("{count}", grouped(apple)), texts.wordsOnly));
+  const blind = without("[data-show-image]");
+  if (shown.image && blind) made.push(warning("info", texts.imageOnly.replace("{count}", grouped(blind)), texts.wordsOnly));
+  const bare = without("[data-show-actions]:not([hidden])");
+  if (shown.buttons.length && bare) made.push(warning("info", texts.buttonsOnly.replace("{count}", grouped(bare)), texts.wordsOnly));
   list.replaceChildren(...made);
 };
 
