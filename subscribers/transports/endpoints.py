@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 MAX_URL = 2048
 MAX_HOST = 240  # of 253 that DNS allows: a real push service's is far shorter
 PUSH_HOSTS = frozenset({"fcm.googleapis.com", "android.googleapis.com", "jmt17.google.com"})
-FCM_PATHS = re.compile("/(fcm|gcm)/send/|/wp/")
+FCM_PATHS = re.compile("(/[a-z]+)?/((fcm|gcm)/send|wp)/")  # the first: /preprod
 MOZILLA_SUFFIX = ".push.services.mozilla.com"
 APPLE_SUFFIX = ".push.apple.com"
 WNS_SUFFIX = ".notify.windows.com"
@@ -111,7 +111,7 @@ def examine_endpoint(url: str, *, extra_origins: frozenset[str]) -> tuple[str, O
     path, _, query = rest.partition("?")
     if len(path) < 2:
         raise EndpointRefused("path", "The endpoint has no path.")
-    if not origin.added and origin.host in PUSH_HOSTS and not FCM_PATHS.search(path):
+    if not origin.added and origin.host in PUSH_HOSTS and not FCM_PATHS.match(path):
         # Google's other services live here too; they refuse everybody's key.
         raise EndpointRefused("path", "The endpoint is not one of Google's for web push.")
     return f"{origin.name}{path}?{query}" if query else f"{origin.name}{path}", origin

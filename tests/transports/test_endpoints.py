@@ -222,6 +222,10 @@ def test_public_addresses(address: str) -> None:
     ("url", "code"),
     [
         ("https://fcm.googleapis.com/v1/projects/x/messages:send", "path"),
+        ("https://fcm.googleapis.com/v1/projects/x/messages:send/wp/", "path"),
+        ("https://fcm.googleapis.com/v1/wp/a", "path"),
+        ("https://fcm.googleapis.com/a/b/fcm/send/c", "path"),
+        ("https://api.sandbox.push.apple.com/3/device/abc", "host"),
         ("https://fcm.googleapis.com/fcm/send", "path"),
         ("https://api.push.apple.com/3/device/abc", "host"),
         ("https://api.sandbox.push.apple.com/3/device/abc", "host"),
