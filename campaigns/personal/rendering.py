@@ -46,6 +46,8 @@ class Renderer:
         self._app = apps.Options(message)
         # By variant, channel, language and platform as the device says them.
         self._app_templates: dict[tuple[int | None, str, str, str], apps.Template] = {}
+        # The links of both, where they do not differ from person to person.
+        self._led: dict[tuple[Key, tuple[str, ...]], tuple[tuple[str, str], frozenset[str]]] = {}
         self._hosts = addresses.own_hosts(site)
 
     @cached_property
@@ -121,11 +123,9 @@ class Renderer:
         content, missed = self._content(key, reader)
         if channel == WEB:
             return content, missed
-        filling = Filling(self._edition(key), reader, self._hosts)
         systems = apps.systems_of(channel, reader.platform if reader else "")
-        led = {one: filling.link(self._app.link(one)) for one in systems}
-        android, ios = led.get(apps.ANDROID, ""), led.get(apps.IOS, "")
-        return replace(content, link_android=android, link_ios=ios), missed | filling.missed
+        (android, ios), more = self._links(key, reader, systems)
+        return replace(content, link_android=android, link_ios=ios), missed | more
 
     def payload(
         self,
@@ -205,6 +205,19 @@ class Renderer:
         """Whether the links of apps differ from person to person."""
         links = (self._app.link(system) for system in apps.SYSTEMS)
         return any(name[0] in variables.PERSONAL for link in links for name in names_in(link))
+
+    def _links(
+        self, key: Key, reader: Reader | None, systems: tuple[str, ...]
+    ) -> tuple[tuple[str, str], frozenset[str]]:
+        """Those of Android and iOS, and what was missing in them."""
+        if known := self._led.get((key, systems)):
+            return known
+        filling = Filling(self._edition(key), reader, self._hosts)
+        led = {one: filling.link(self._app.link(one)) for one in systems}
+        made = (led.get(apps.ANDROID, ""), led.get(apps.IOS, "")), filling.missed
+        if not self._personal_links:
+            self._led[key, systems] = made
+        return made
 
     def _content(self, key: Key, reader: Reader | None) -> tuple[Content, frozenset[str]]:
         if known := self._contents.get(key):
