@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MOST_MINUTES = 60 * 24 * 366
 LARGEST = 10**15
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 MOST_PROPERTIES = 5
+_VERSION = re.compile(r"[0-9]{1,9}([.][0-9]{1,9}){0,5}")
 
 
 class RuleError(ValueError):
@@ -136,6 +138,13 @@ def day(value: Any, path: str) -> str:
     if found is None or str(found) != value or not FIRST_DAY <= found <= LAST_DAY:
         raise RuleError(path, _("A day between 1900 and 2199, written as 2026-11-27."))
     return str(value)
+
+
+def version(value: Any, path: str) -> str:
+    """Of an app: up to six numbers with points between them."""
+    if not isinstance(value, str) or not _VERSION.fullmatch(value.strip()):
+        raise RuleError(path, _("A version, such as 4.12.0: numbers with points between them."))
+    return value.strip()
 
 
 def one_id(value: Any, path: str) -> str:

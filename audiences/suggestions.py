@@ -271,6 +271,7 @@ FIELDS: Mapping[str, About] = {
     "channel": About(_of_devices("channel", _channel), _newest_devices),
     "browser": About(_of_devices("browser"), _newest_devices),
     "platform": About(_of_devices("platform"), _newest_devices),
+    "app_version": About(_of_devices("app_version"), _newest_devices),
     "event": About(_event_names),
     "event_property": About(_of_events("jsonb_object_keys(properties)"), sampled=True, named=True),
     "event_value": About(

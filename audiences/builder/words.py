@@ -17,6 +17,7 @@ LABELS = {
     "property": gettext_lazy("Property"),
     "campaigns": gettext_lazy("Campaigns"),
     "salt": gettext_lazy("Word"),
+    "version": gettext_lazy("Version"),
 }
 PROPERTY_WORDS = {
     "any_of": gettext_lazy("is any of"),

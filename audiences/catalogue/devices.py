@@ -14,6 +14,7 @@ from audiences import countries, languages
 from audiences.catalogue import kinds
 from audiences.catalogue.base import Args, Clause, Field, Names, Scope
 from audiences.catalogue.profile import of_moment
+from audiences.catalogue.versions import APP_VERSION
 from subscribers.models import Channel, Subscription
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ FIELDS = (
         gettext_lazy("whose device runs {values}"),
         gettext_lazy("whose device does {not_} run {values}"),
     ),
+    APP_VERSION,
     of_moment(
         "subscribed_at",
         gettext_lazy("Subscribed"),

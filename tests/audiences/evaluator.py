@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import takewhile
 from uuid import UUID
 
 from audiences import countries
@@ -46,6 +47,7 @@ class Device:
     channel: str = "web"
     browser: str = ""
     platform: str = ""
+    app_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,20 @@ class World:
     lists: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
     audiences: Mapping[str, Json] = field(default_factory=dict)
     sent: tuple[Sent, ...] = ()
+
+
+def as_version(text: str) -> list[int]:
+    """The numbers at the beginning, without zeros at the end."""
+    numbers: list[int] = []
+    while digits := "".join(takewhile("0123456789".__contains__, text[:9])):
+        numbers.append(int(digits))
+        text = text.removeprefix(digits)
+        if not text.startswith("."):
+            break
+        text = text[1:]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    return numbers
 
 
 def holds(
@@ -198,6 +214,15 @@ class _Asking:
 
     def ask_platform(self, op: str, item: Json) -> bool:
         return worded(self.device.platform, op, item["values"])
+
+    def ask_app_version(self, op: str, item: Json) -> bool:
+        known = self.device.app_version
+        if "values" in item:
+            return worded(known, op, item["values"])
+        if not known[:1] or known[0] not in "0123456789":
+            return False
+        older = as_version(known) < as_version(item["version"])
+        return older is (op == "less_than")
 
     def ask_subscribed_at(self, op: str, item: Json) -> bool:
         return self.moment(self.device.created_at, op, item)

@@ -83,6 +83,7 @@ def _store_devices(site: Site, population: Population) -> list[int]:
             channel=device.channel,
             browser=device.browser,
             platform=device.platform,
+            app_version=device.app_version,
             created_at=device.created_at,
         )
         for number, device in enumerate(population.devices)

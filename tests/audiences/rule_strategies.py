@@ -48,6 +48,7 @@ TAGS = ("vip", "VIP", "50% off", "na\u00efve", "nobody")
 LANGUAGES = ("en", "en-GB", "EN-gb", "e", "nb-NO", "nb", "n%")
 TIME_ZONES = ("Europe/Oslo", "Atlantic/Jan_Mayen", "Asia/Calcutta", "UTC", "Mars/Base")
 COUNTRIES = ("NO", "IN", "SJ", "no", "XX")
+VERSIONS = ("4.12", "4.12.0", "4.9.1", "4", "04.012", "999999999.1", "4.12-b", "v4", "٤.١")
 BROWSERS = ("Chrome", "Firefox", "chrome", "x' OR 1=1 --")
 TEXTS = ("gold", "Gold", "OLD", "10", "12.5", "50%_off", "a\\b", "Ærø", "æR", "true")
 WORDS = (*TEXTS, "1e3", " 10", "10\n", "-3", "", " ", "(?i)(a+)+$", "straße")
@@ -212,9 +213,16 @@ def conditions(moment: Moment) -> Mapping[str, Mapping[str, Args]]:
         "language": of_values(CHOICES, LANGUAGES),
         "country": of_values(CHOICES, COUNTRIES),
         "time_zone": of_values(CHOICES, TIME_ZONES),
-        "channel": of_values(CHOICES, ("web", "email")),
+        "channel": of_values(CHOICES, ("web", "fcm", "apns", "email")),
         "browser": of_values(CHOICES, BROWSERS),
         "platform": of_values(CHOICES, BROWSERS),
+        "app_version": {
+            **of_values(CHOICES, VERSIONS),
+            **dict.fromkeys(
+                ("at_least", "less_than"),
+                st.fixed_dictionaries({"version": st.sampled_from(VERSIONS[:-3])}),
+            ),
+        },
         "identified": BOOLEANS,
         "first_seen": yearly,
         "last_seen": dated,
@@ -321,6 +329,8 @@ def populations(draw: st.DrawFn) -> Population:
         time_zone=st.sampled_from(["", *TIME_ZONES]),
         browser=st.sampled_from(["", *BROWSERS]),
         platform=st.sampled_from(["", *BROWSERS]),
+        channel=st.sampled_from(["web", "fcm", "apns"]),
+        app_version=st.sampled_from(["", *VERSIONS]),
     )
     ids = st.sampled_from([person.id for person in people])
     happening = st.builds(

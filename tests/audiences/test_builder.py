@@ -31,7 +31,8 @@ CONDITIONS: list[dict[str, Any]] = [
     {"field": "tag", "op": "all_of", "values": ["a, b", 'c"d', " e ", '"f"']},
     {"field": "language", "op": "none_of", "values": ["nb", "en-gb", "tlh"]},
     {"field": "country", "op": "any_of", "values": ["NO", "SE"]},
-    {"field": "channel", "op": "any_of", "values": ["web"]},
+    {"field": "channel", "op": "any_of", "values": ["web", "apns"]},
+    {"field": "app_version", "op": "less_than", "version": "4.12"},
     {"field": "attribute_number", "op": "between", "name": "price", "low": -1.5, "high": 10},
     {"field": "attribute_text", "op": "is_not_set", "name": "with space: and colon"},
     {"field": "attribute_date", "op": "between", "name": "b"}
@@ -180,6 +181,7 @@ def test_numbers_are_read_as_people_write_them(text: str, number: float | str) -
         ("country", "any_of", {"values": "Atlantis"}, "values", "“Atlantis” is no country"),
         ("language", "any_of", {"values": "Klingonish"}, "values", "no language"),
         ("channel", "any_of", {"values": "pigeon"}, "values", "no channel"),
+        ("app_version", "at_least", {"version": "four"}, "version", "A version, such as"),
         ("list", "any_of", {"values": ""}, "values", "Name at least one value."),
         ("attribute_number:price", "at_least", {"value": "lots"}, "value", "must be a number"),
         ("attribute_number:price", "at_least", {"value": ""}, "value", "Fill this in."),

@@ -56,7 +56,7 @@ CY = Person(
 DEVICES = {
     "A": Device(ANN, ANN.created_at, True, "en-GB", "Europe/Oslo", "web", "Chrome", "Android"),
     "a": Device(ANN, NOW - DAY, False, "nb", "Asia/Calcutta", "web", "Firefox", "macOS"),
-    "B": Device(BO, BO.created_at, True, "nb-NO", "UTC", "web", "Firefox", "Windows"),
+    "B": Device(BO, BO.created_at, True, "nb-NO", "UTC", "fcm", "Firefox", "Windows", "4.12.0"),
     "C": Device(CY, CY.created_at),
 }
 WORLD = World(
@@ -124,7 +124,21 @@ EXAMPLES: dict[str, list[Example]] = {
         ("any_of", values("UTC", "Europe/Oslo"), "AB"),
         ("none_of", values("UTC"), "AaC"),
     ],
-    "channel": [("any_of", values("web"), "AaBC"), ("none_of", values("web"), "")],
+    "channel": [
+        ("any_of", values("web"), "AaC"),
+        ("any_of", values("fcm", "apns"), "B"),
+        ("none_of", values("web"), "B"),
+    ],
+    "app_version": [
+        ("any_of", values("4.12.0"), "B"),
+        ("any_of", values("4.12"), ""),
+        ("none_of", values("4.12.0"), "AaC"),
+        ("at_least", {"version": "4.12"}, "B"),
+        ("at_least", {"version": "4.9.99.0"}, "B"),
+        ("at_least", {"version": "4.12.1"}, ""),
+        ("less_than", {"version": "4.12.0.0"}, ""),
+        ("less_than", {"version": "10"}, "B"),
+    ],
     "browser": [
         ("any_of", values("Firefox"), "aB"),
         ("any_of", values("firefox"), ""),

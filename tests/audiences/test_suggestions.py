@@ -45,6 +45,8 @@ def test_of_devices() -> None:
     make_subscription(site, language="", time_zone="", browser="", platform="macOS")
     make_subscription(site, **oslo, platform="iOS", state=Subscription.State.GONE)
     make_subscription(make_site(name="Other"), browser="Safari")
+    Subscription.objects.filter(platform="macOS").update(app_version="4.12")
+    assert found(site, "app_version") == [("4.12", "4.12", 3)]
     assert found(site, "language") == [("nb", "Norwegian Bokmål", 3)]
     assert found(site, "country") == [("NO", "Norway", 2), ("IN", "India", 1)]
     assert found(site, "time_zone")[1] == ("Asia/Calcutta", "Asia/Calcutta", 1)
