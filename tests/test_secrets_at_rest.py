@@ -1,19 +1,24 @@
 """A copy of the database, of Redis and of the logs lets nobody in and opens nothing."""
 
+import json
 import logging
 import re
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 import redis
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
 from accounts import crypto, onboarding
 from accounts.models import Role
-from subscribers import vapid
+from subscribers import app_tokens, vapid
+from subscribers.models import Channel, Credential
 from tests.factories import PASSWORD, PUSH_ORIGIN, make_member, make_site
+from tests.subscribers.apps import BUNDLE, TEAM, account, answering, p8, rsa_pem
 from tests.subscribers.browsers import Browser
 
 KEY = re.compile(r"bk_[\w-]{40,}")
@@ -77,3 +82,37 @@ def test_no_secret_is_kept_or_logged(
     assert visitor.endpoint in kept  # the one thing that sending needs
     assert visitor.endpoint not in caplog.text and visitor.auth not in caplog.text
     assert urlsplit(visitor.endpoint).path not in everything_in_redis()
+
+
+@pytest.mark.django_db
+def test_no_key_or_token_for_apps_is_kept_or_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    site = make_site()
+    client = Client()
+    client.force_login(make_member(site, Role.ADMIN))
+    with answering() as service:
+        monkeypatch.setattr(settings, "EXTRA_PUSH_ORIGINS", frozenset({service.url}))
+        for name in ("FCM_ORIGIN", "APNS_ORIGIN"):
+            monkeypatch.setattr(settings, name, service.url)
+        monkeypatch.setattr(settings, "FCM_TOKEN_URI", f"{service.url}/token")
+        service.gives("ya29.a-token-of-google")
+        base = f"/sites/{site.pk}/apps"
+        file = SimpleUploadedFile("key.json", json.dumps(account()).encode())
+        client.post(f"{base}/firebase/", {"file": file})
+        fields = {"team_id": TEAM, "bundle_ids": BUNDLE}
+        # Refused at first, so the file waits in the session.
+        file = SimpleUploadedFile("key.p8", p8())
+        client.post(f"{base}/apple/", fields | {"key_id": "", "file": file})
+        waiting = everything_in_the_database()
+        client.post(f"{base}/apple/", fields | {"key_id": "KEY1234567"})
+    apns = Credential.objects.get(site=site, channel=Channel.APNS)
+    provider = app_tokens.key_of(apns)
+    assert provider is not None and jwt.get_unverified_header(provider.token)["alg"] == "ES256"
+    assert site.credentials.exclude(token=None).count() == 2
+    pieces = [line for text in (rsa_pem(), p8().decode()) for line in text.splitlines()[1:-1]]
+    kept = waiting + everything_in_the_database() + everything_in_redis()
+    for secret in (*pieces, "ya29.a-token-of-google", provider.token):
+        assert not any(text in kept for text in ways_to_write(secret))
+        assert secret not in caplog.text
