@@ -1,4 +1,4 @@
-"""A push service that is much faster than any sender: HTTP/2 and 1.1 over TLS, 201 to everybody.
+"""A push service that is much faster than any sender: HTTP/2 and 1.1 over TLS, takes everything.
 
 Granian, whose protocol work is Rust's, with an application of a few lines. It answers after so many
 milliseconds as it was last told, and first appends every message that it accepts to BENCH_LOG: 24
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = struct.Struct(">24sd")
 NO_TOPIC = bytes(24)
+NAME = '{"name": "projects/sink/messages/0:%016d"}'
 # As long as FCM's.
 LOCATION = "https://sink.example/0:{:016}%e609af1cf9fd7ecd0000000000000000"
 PATIENCE_SECONDS = 30.0
@@ -70,7 +71,14 @@ class Application:
             name = base64.urlsafe_b64decode(topic) if topic else NO_TOPIC
             os.write(self.log, RECORD.pack(name, time.time()))
         self.count += 1
-        protocol.response_empty(201, [("location", LOCATION.format(self.count)), ("ttl", "86400")])
+        if scope.path.startswith("/v1/"):
+            json = [("content-type", "application/json")]
+            protocol.response_str(200, json, NAME % self.count)
+        elif scope.path.startswith("/3/"):
+            protocol.response_empty(200, [("apns-id", scope.headers.get("apns-id") or "")])
+        else:
+            location = LOCATION.format(self.count)
+            protocol.response_empty(201, [("location", location), ("ttl", "86400")])
 
 
 app = Application()
