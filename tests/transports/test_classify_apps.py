@@ -164,6 +164,8 @@ FCM_CASES: list[Case] = [
         "fcm_third_party_auth",
         None,
     ),
+    # Its former name.
+    (401, fcm("", "", code("APNS_AUTH_ERROR")), CONFIG, "fcm_third_party_auth", None),
     (401, fcm("Request had invalid credentials.", "UNAUTHENTICATED"), CONFIG, "fcm_auth", None),
     (403, fcm("The API is disabled.", "PERMISSION_DENIED"), CONFIG, "fcm_auth", None),
     (403, PAGE, CONFIG, "fcm_auth", None),
