@@ -23,10 +23,13 @@ from time import time
 from typing import Any
 
 from campaigns.models import Message
+from campaigns.personal.scanning import has_liquid
 from campaigns.personal.wire import Content, receipts_url
 from subscribers.models import Channel
 
 LIMIT = 4_096
+# Bytes of a message to both systems that are no words, and how often it says a word, at most.
+FRAME, REPEATED = 1_000, 4
 ANDROID, IOS = "android", "ios"
 SYSTEMS = (ANDROID, IOS)
 _SYSTEM_OF = {"Android": ANDROID, "iOS": IOS, "iPadOS": IOS}
@@ -58,6 +61,12 @@ class Options:
     def link(self, system: str) -> str:
         """The deep link as its author wrote it, with Liquid."""
         return self.of(system).get("link") or ""
+
+    def surely_fit(self, content: Content) -> bool:
+        """Whether neither the links nor the size need a closer look: this takes little time."""
+        said = len(str(content).encode()) * REPEATED + len(str(self.message.app).encode()) * 2
+        liquid = any(has_liquid(self.link(system)) for system in SYSTEMS)
+        return not liquid and said + FRAME < LIMIT
 
     @cached_property
     def thread(self) -> str:

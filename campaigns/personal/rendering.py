@@ -67,8 +67,10 @@ class Renderer:
     def _differs_in_apps(self) -> bool:
         """Whether what is the same for all can be said in browsers, and not in any app."""
         try:
-            self.content()
+            content = self.content()
         except Aborted:
+            return False
+        if self._app.surely_fit(content):
             return False
         try:
             for channel in APPS:

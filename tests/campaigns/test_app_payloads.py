@@ -325,6 +325,21 @@ def test_what_is_too_long_for_both_systems_is_made_for_one() -> None:
     assert renderer(body="x" * 1_000).plain
 
 
+@pytest.mark.parametrize("letter", ["x", '"', "å", "\U0001f9e4"], ids=["x", "quote", "å", "emoji"])
+def test_what_is_not_looked_at_closely_fits(letter: str) -> None:
+    some = letter * (50 // len(letter.encode()))
+    actions = [{"title": some, "url": "https://shop.example/" + "x" * 50}] * 2
+    chosen = {"android": {"channel_id": some}, "ios": {"category": some}}
+    looked_at = set()
+    for length in range(0, 800, 20):
+        one = renderer(title="x", body=letter * length, actions=actions, app=chosen)
+        fits = apps.Options(message(app=chosen)).surely_fit(one.content())
+        looked_at.add(not fits)
+        if fits:
+            assert len(one.payload(token=TOKEN, tag=TAG, channel=Channel.FCM)) <= apps.LIMIT
+    assert looked_at == {True, False}
+
+
 def test_who_gets_nothing_in_a_browser_gets_nothing_in_an_app() -> None:
     one = renderer(title='{% abort "sold out" %}')
     assert one.plain, "nobody is looked at, since nobody gets it"
