@@ -53,6 +53,8 @@ class Cursor:
 
 
 DIRECTIONS = ("newer", "older")
+# Reachable with one active device, has left only when none can be told anything.
+BEST_FIRST = (State.ACTIVE, State.INBOX, State.UNSUBSCRIBED, State.GONE)
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,13 @@ def _matches(text: str) -> Q:
 
 
 def _in_state(state: str) -> Q:
-    """A person is reachable with one active device, and has left only when none is active."""
-    if state == State.ACTIVE:
-        return Q(_has(State.ACTIVE))
-    if state == State.UNSUBSCRIBED:
-        return Q(_has(State.UNSUBSCRIBED)) & ~Q(_has(State.ACTIVE))
-    if state == State.GONE:
-        return Q(_has(State.GONE)) & ~Q(_has(State.ACTIVE)) & ~Q(_has(State.UNSUBSCRIBED))
-    return Q(pk__in=[])
+    """A person is in the best state of their devices: BEST_FIRST."""
+    if state not in BEST_FIRST:
+        return Q(pk__in=[])
+    best = Q(_has(state))
+    for better in BEST_FIRST[: BEST_FIRST.index(State(state))]:
+        best &= ~Q(_has(better))
+    return best
 
 
 def _has(state: str) -> Exists:

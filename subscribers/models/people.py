@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Site, User
 from subscribers.models.credentials import Channel, Credential, service_of
+from subscribers.transports.addresses import APNS_SANDBOX
 
 if TYPE_CHECKING:
     from subscribers.transports.messages import Endpoint
@@ -264,6 +265,11 @@ class Subscription(models.Model):
     @property
     def is_app(self) -> bool:
         return self.channel != Channel.WEB
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is a development build of an app, which Apple serves apart."""
+        return self.endpoint.startswith(f"{APNS_SANDBOX}://")
 
     @property
     def service(self) -> str:

@@ -13,7 +13,7 @@ from accounts.models import Site
 from subscribers import consent, people
 from subscribers.models import ConsentRecord, Subscriber
 from subscribers.people import Cursor
-from tests.factories import make_site, make_subscriber, make_subscription
+from tests.factories import make_inbox, make_site, make_subscriber, make_subscription
 
 
 def found(site: Site, text: str = "", state: str = "") -> set[str]:
@@ -96,6 +96,12 @@ def test_states(site: Site) -> None:
     assert found(site, state="unsubscribed") == {"left"}
     assert found(site, state="gone") == {"gone"}
     assert found(site, state="nonsense") == set()
+    # Who reads an inbox has not left, and is not reached by push.
+    make_inbox(site, subscriber=left)
+    make_inbox(site, subscriber=both)
+    assert found(site, state="inbox") == {"left"}
+    assert found(site, state="active") == {"both"}
+    assert found(site, state="unsubscribed") == set()
 
 
 def test_pages_cover_everybody_once(site: Site) -> None:

@@ -9,8 +9,22 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditEvent, Site, User
 from subscribers import consent
-from subscribers.models import ConsentRecord, Prompt, Subscriber, Subscription, TestDevice
-from tests.factories import make_site, make_subscriber, make_subscription
+from subscribers.models import (
+    Channel,
+    ConsentRecord,
+    Prompt,
+    Subscriber,
+    Subscription,
+    TestDevice,
+)
+from subscribers.transports import addresses
+from tests.factories import (
+    make_app,
+    make_inbox,
+    make_site,
+    make_subscriber,
+    make_subscription,
+)
 from tests.subscribers.conftest import AsUser
 from tests.subscribers.hostile import XSS, assert_harmless
 
@@ -86,6 +100,25 @@ def test_every_state_is_named(person: Subscriber, adam: User, as_user: AsUser) -
     page = as_user(adam).get(url(person)).content.decode()
     for text in ("1 of 3 reachable", "Gone", "Unsubscribed by the team", "by adam@example.com"):
         assert text in page
+
+
+def test_devices_of_every_channel(person: Subscriber, bob: User, as_user: AsUser) -> None:
+    site = person.site
+    make_app(site, subscriber=person, app_version="4.12.0")
+    sandbox = addresses.apns("com.example.shop", "ab" * 32, sandbox=True)
+    make_app(site, Channel.APNS, subscriber=person, endpoint=sandbox, platform="iPadOS")
+    inbox = {"channel": Channel.FCM, "platform": "iOS", "browser": "", "app_version": "4.11.2"}
+    make_inbox(site, subscriber=person, **inbox)
+    page = as_user(bob).get(url(person)).content.decode()
+    for text in (
+        *("3 of 4 reachable", "Android app", "Firebase (apps)", "version 4.12.0"),
+        *("iPadOS app", "development build", "Apple sandbox (apps)"),
+        *("iOS app", "Inbox only", "Notifications are not allowed there", "version 4.11.2"),
+    ):
+        assert text in page, text
+    # A test can't reach an inbox.
+    assert page.count("Use as my test device") == 3
+    assert "apns" not in page and "fcm://" not in page and "inbox:" not in page
 
 
 @pytest.mark.parametrize("text", XSS)
