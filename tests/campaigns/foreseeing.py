@@ -46,6 +46,7 @@ def play(campaign: Campaign, clock: time_machine.Traveller) -> Run:
         clock.move_to(max(due.due_at, timezone.now()))
         sending.deliver(due.pk, FakeService())
         check_books(run)
+        assert Run.objects.get(pk=run.pk).state != Run.State.PAUSED
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     return run

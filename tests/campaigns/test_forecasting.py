@@ -21,6 +21,7 @@ from tests.campaigns.senders import FakeService
 from tests.factories import (
     make_app,
     make_campaign,
+    make_credential,
     make_inbox,
     make_site,
     make_subscriber,
@@ -41,6 +42,7 @@ def check_groups(dry_run: DryRun, rows: list[Foretold], groups: Counter[Group] |
 
 
 def populate(site: Site, rng: random.Random) -> None:
+    make_credential(site, token_until=NOON + timedelta(days=30))
     for _ in range(rng.randint(8, 25)):
         attributes = {"first_name": "Ada"} if rng.random() < 0.6 else {}
         tags = ["vip"] if rng.random() < 0.7 else []
