@@ -93,6 +93,8 @@ def _rule(data: object) -> Rule:
     how = rest["action"] if rest.get("action") in {"refuse", "goaway"} else ""
     if how:
         rest["action"] = "reset"
+    if how == "refuse" and rest.get("accept"):
+        raise FaultError("a refused stream says that nothing was accepted")
     if service and service not in SERVICES:
         raise FaultError(f"service must be one of {', '.join(SERVICES)}")
     if reason and not service:

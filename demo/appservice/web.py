@@ -34,6 +34,10 @@ class BadRequest(Exception):
     """The request cannot be understood; the text says what to change."""
 
 
+class Missing(Exception):
+    """There is no such phone or message."""
+
+
 class Api:
     """Everything but Google's and Apple's own addresses."""
 
@@ -61,6 +65,8 @@ class Api:
             return await handler(request)
         except BadRequest as error:
             return _error(400, str(error))
+        except Missing as error:
+            return _error(404, str(error))
         except PhoneError as error:
             body = {"error": "not_registered", "detail": str(error), "field": error.field}
             return web.json_response(body, status=422)
@@ -139,14 +145,14 @@ class Api:
         message = self.service.store.message(str(data.get("id", "")))
         device = self.service.devices.get(message.token) if message else None
         if message is None or device is None or data.get("event") not in EVENTS:
-            raise web.HTTPNotFound(text="no such message or event")
+            raise Missing("There is no such message or event.")
         taken = await self.phones.report(device, message, data["event"])
         return web.json_response(self._message(device, message) | {"receipt_taken": taken})
 
     def _find(self, request: web.Request) -> Device:
         device = self.service.devices.get(request.match_info["token"])
         if device is None:
-            raise web.HTTPNotFound(text="no such device")
+            raise Missing("There is no such phone.")
         return device
 
     def _message(self, device: Device, message: Message) -> dict[str, Any]:

@@ -84,9 +84,22 @@ async function choose(install) {
   await loadDevices();
 }
 
+const done = (message) => Object.keys(message.events).length;
+
+// Into what is there already: more may have arrived while an answer was under way.
+function merge(found) {
+  const known = new Map(messages.filter((one) => one.install === chosen).map((one) => [one.id, one]));
+  for (const one of found) {
+    const before = known.get(one.id);
+    if (!before || before.state === "waiting" || done(one) >= done(before)) known.set(one.id, one);
+  }
+  messages = [...known.values()].sort((a, b) => b.accepted_at - a.accepted_at).slice(0, SHOWN);
+}
+
 async function loadMessages() {
   const device = current();
-  messages = device ? (await ask("GET", `/devices/${encodeURIComponent(device.token)}?limit=${SHOWN}`)).messages : [];
+  const found = device ? await ask("GET", `/devices/${encodeURIComponent(device.token)}?limit=${SHOWN}`) : { messages: [] };
+  if (device === current() || device?.install === chosen) merge(found.messages);
 }
 
 // The stage
@@ -274,8 +287,7 @@ const HANDLERS = {
   faults: loadFaults,
   message: ({ message }) => {
     if (message.install !== chosen) return;
-    messages = [message, ...messages.filter((one) => one.id !== message.id)].slice(0, SHOWN);
-    messages.sort((a, b) => b.accepted_at - a.accepted_at);
+    merge([message]);
     drawStage();
   },
 };
