@@ -179,7 +179,7 @@ def _put(
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     held = Credential.objects.filter(site=site, channel=channel)
     held.filter(retired_at=None).exclude(name=name).update(retired_at=timezone.now())
-    row = held.select_for_update().filter(name=name).first()
+    row = held.select_for_update(no_key=True).filter(name=name).first()
     action = "app_key.replaced" if row else "app_key.added"
     row = row or Credential(site=site, channel=channel, name=name)
     if not (row.pk and _same_key(row, secret, details)):

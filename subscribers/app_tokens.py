@@ -103,7 +103,9 @@ def _found(row: Credential | None) -> Credential:
 def _renew_apns(pk: int) -> Credential:
     """Sign, unless somebody else has: the row is locked, so of two at once the second waits."""
     with transaction.atomic():
-        row = _found(Credential.objects.select_for_update().filter(pk=pk).first())
+        # Devices may take the key meanwhile, so not for keys.
+        rows = Credential.objects.select_for_update(no_key=True)
+        row = _found(rows.filter(pk=pk).first())
         pem = private_key(row)
         now = timezone.now()
         if _due(row, now):

@@ -136,11 +136,11 @@ def _take_apple(request: SiteRequest) -> HttpResponse:
     if file and not data.get("key_id") and (named := _KEY_ID_OF_NAME.fullmatch(file.name or "")):
         data["key_id"] = named[1]
     kept = show_once.take(request, waiting).encode()
+    upload = _read(file) if file else kept
     form = AppleForm(data, request.FILES)
-    errors = {}
+    errors: dict[str, str] = {}
     if form.is_valid():
         fields = form.cleaned_data
-        upload = _read(fields["file"]) if file else kept
         ids = fields["key_id"], fields["team_id"], fields["bundle_ids"].splitlines()
         try:
             made = app_credentials.add_apns(request.site, upload, *ids, request.user)
@@ -148,11 +148,11 @@ def _take_apple(request: SiteRequest) -> HttpResponse:
             errors = refusal.errors
         else:
             return _stored(request, made)
-        if upload and "file" not in errors:
-            # Browsers don't keep a chosen file, and Apple gives it only once.
-            show_once.put(request, waiting, app_files.apns_key(upload).decode())
-            note = _("Your file is kept for ten minutes: choose it again only to change it.")
-            form = AppleForm(data, kept=note)
+    if pem := _p8(upload):
+        # Browsers don't keep a chosen file, and Apple gives it only once.
+        show_once.put(request, waiting, pem)
+        note = _("Your file is kept for ten minutes: choose it again only to change it.")
+        form = AppleForm(data, kept=note)
     for field, sentence in errors.items():
         form.add_error(field, sentence)
     return _form(request, "subscribers/app_apple.html", form)
@@ -160,6 +160,14 @@ def _take_apple(request: SiteRequest) -> HttpResponse:
 
 def _read(file: UploadedFile[bytes] | None) -> bytes:
     return file.read(app_files.MOST_BYTES + 1) if file else b""
+
+
+def _p8(upload: bytes) -> str:
+    """The key of a right file, else ""."""
+    try:
+        return app_files.apns_key(upload).decode()
+    except app_files.BadFile:
+        return ""
 
 
 def _form(request: SiteRequest, template: str, form: FirebaseForm | AppleForm) -> HttpResponse:

@@ -202,6 +202,15 @@ def test_what_was_right_is_not_lost_when_another_is_wrong(site: Site, admin: Cli
     assert "Choose the .p8 file." in admin.post(url(site, "apple/"), other).content.decode()
 
 
+def test_a_file_is_kept_whatever_is_wrong_with_the_rest(site: Site, admin: Client) -> None:
+    data = apple_fields(file=upload("push.p8", p8()), bundle_ids="a\x00b")
+    page = admin.post(url(site, "apple/"), data).content.decode()
+    assert "Your file is kept" in page and "Null characters" in page
+    page = admin.post(url(site, "apple/"), apple_fields(team_id="no")).content.decode()
+    assert "Your file is kept" in page
+    assert "The key is stored, and it works." in post(admin, url(site, "apple/"), apple_fields())
+
+
 def test_everything_that_is_wrong_is_said(site: Site, admin: Client) -> None:
     data = {"file": upload("push.p8", rsa_pem().encode()), "key_id": "<b>", "bundle_ids": "a.*"}
     page = admin.post(url(site, "apple/"), data).content.decode()

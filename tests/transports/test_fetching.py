@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import pytest
 
 from subscribers.transports import fetching
 from subscribers.transports.fetching import Answer, NotReached, Why
+
+from .servers import Server as TlsServer
+from .servers import Visit
 
 HOST = "127.0.0.1"
 
@@ -208,3 +212,28 @@ def test_a_certificate_that_nobody_trusts_is_told_apart() -> None:
         thread.start()
         assert why(f"https://{HOST}:{port}/", trusted=[(HOST, port)]) is Why.CERTIFICATE
         thread.join()
+
+
+def test_a_post_is_sent_once_and_trusts_the_given_certificates_alone(
+    certificate: tuple[str, ssl.SSLContext],
+) -> None:
+    def script(visit: Visit) -> None:
+        visit.read_request()
+        visit.answer(b"HTTP/1.1 302 Found\r\nLocation: /on\r\nContent-Length: 2\r\n\r\n{}")
+
+    ca_file, tls = certificate
+    with TlsServer(script, tls=tls) as server:
+        url = f"https://{HOST}:{server.port}/token"
+        ask = {"most_bytes": 10, "seconds": 5.0, "guarded": False}
+        headers = {"Content-Type": "text/plain"}
+        answer = fetching.post(url, b"a=b", headers, ca_file=ca_file, **ask)  # type: ignore[arg-type]
+        assert (answer.status, answer.body) == (302, b"{}") and answer.seconds > 0
+        [sent] = server.requests
+        assert sent.startswith(b"POST /token ") and sent.endswith(b"\r\n\r\na=b")
+        assert b"Content-Type: text/plain" in sent
+        with pytest.raises(NotReached) as refused:
+            fetching.post(url, b"a=b", headers, **ask)  # type: ignore[arg-type]
+        assert refused.value.why is Why.CERTIFICATE
+        with pytest.raises(NotReached) as refused:
+            fetching.post(url, b"a=b", headers, ca_file=ca_file, most_bytes=10, seconds=5.0)
+        assert refused.value.why is Why.NO and len(server.requests) == 1
