@@ -51,7 +51,7 @@ class Answer:
         """The outcome as the ledger would name it; "not_in_audience", "no_device", "no_consent"."""
         if self.first is not None:
             return self.first.row.code
-        devices = self.person.subscriptions.all()
+        devices = self.person.subscriptions.exclude(state=State.INBOX)
         if not devices:
             return "no_device"
         if not any(device.state == State.ACTIVE for device in devices):

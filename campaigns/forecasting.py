@@ -88,7 +88,7 @@ def run(dry_run_id: int, stop: Callable[[], bool] = lambda: False) -> None:
         _end(dry_run, DryRun.State.CANCELLED)
         return
     count = Headcount(forecast_of(dry_run))
-    devices = planning.reachable(dry_run.campaign.site, 0, dry_run.last_subscription).count()
+    devices = planning.taking_part(dry_run.campaign, 0, dry_run.last_subscription).count()
     while dry_run.seen_through < dry_run.last_subscription:
         if stop() or not _step(dry_run, count, devices):
             return
@@ -147,7 +147,7 @@ def _step(dry_run: DryRun, count: Headcount, devices: int) -> bool:
 
 def _upto(dry_run: DryRun, after: int, size: int) -> int:
     """The last device of the next chunk of that size."""
-    ahead = planning.reachable(dry_run.campaign.site, after, dry_run.last_subscription)
+    ahead = planning.taking_part(dry_run.campaign, after, dry_run.last_subscription)
     ids = ahead.order_by("id").values_list("id", flat=True)
     return ids[size - 1 : size].first() or dry_run.last_subscription
 

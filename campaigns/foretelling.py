@@ -94,8 +94,7 @@ class Forecast:
 
     def devices(self, after: int, through: int) -> QuerySet[Subscription]:
         """Those of the site in a range of ids that can be reached now."""
-        inbox = self.campaign.inbox
-        return planning.reachable(self.campaign.site, after, through, inbox=inbox)
+        return planning.taking_part(self.campaign, after, through)
 
     def scope(self, devices: QuerySet[Subscription]) -> Scope:
         """Whose people a rule is asked about."""

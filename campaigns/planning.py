@@ -130,9 +130,9 @@ def upto(run: Run) -> int:
 
 def candidates(run: Run, through: int) -> QuerySet[Subscription]:
     """The devices beyond planned_through that take part, up to and with one."""
-    campaign = run.campaign
-    inbox = campaign.inbox and run.kind != Run.Kind.TEST
-    return reachable(campaign.site, run.planned_through, through, inbox=inbox)
+    if run.kind == Run.Kind.TEST:
+        return reachable(run.campaign.site, run.planned_through, through)
+    return taking_part(run.campaign, run.planned_through, through)
 
 
 def reachable(
@@ -146,6 +146,11 @@ def reachable(
     return Subscription.objects.filter(site=site, state__in=states, id__gt=after, id__lte=through)
 
 
+def taking_part(campaign: Campaign, after: int, through: int) -> QuerySet[Subscription]:
+    """Those that a campaign could be for, in a range of ids as of `reachable`."""
+    return reachable(campaign.site, after, through, inbox=campaign.inbox)
+
+
 def peers(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription] | None:
     """All devices of these people that the run considers; None if each gets it on every device.
 
@@ -155,7 +160,7 @@ def peers(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription] |
     campaign = run.campaign
     if run.kind == Run.Kind.TEST or campaign.devices == Campaign.Devices.EVERY:
         return None
-    everything = reachable(campaign.site, 0, run.last_subscription, inbox=campaign.inbox)
+    everything = taking_part(campaign, 0, run.last_subscription)
     theirs = everything.filter(subscriber__in=devices.values("subscriber"))
     found = theirs.filter(recipients(run, devices))
     if campaign.devices == Campaign.Devices.RECENT:

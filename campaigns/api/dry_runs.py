@@ -228,12 +228,12 @@ class CampaignDryRunPeople(APIView):
             run, code, after, min(max(limit, 1), MOST), lambda: time.monotonic() > end
         )
         found = fates.of(forecasting.forecast_of(run), rows)
-        site, through = campaign.site, following or run.last_subscription
+        through = following or run.last_subscription
         body = {
             "people": [fate_of(fate) for fate in found],
             "next": following,
-            "looked_at": planning.reachable(site, 0, through).count(),
-            "devices": planning.reachable(site, 0, run.last_subscription).count(),
+            "looked_at": planning.taking_part(campaign, 0, through).count(),
+            "devices": planning.taking_part(campaign, 0, run.last_subscription).count(),
         }
         return Response(FatesSerializer(body).data)
 

@@ -74,10 +74,10 @@ def page(request: SiteRequest, run: DryRun, code: str) -> dict[str, Any]:
 
 def looked(run: DryRun, through: int) -> dict[str, int]:
     """How far a search came that was stopped."""
-    site = run.campaign.site
+    campaign = run.campaign
     return {
-        "looked": planning.reachable(site, 0, through).count(),
-        "of": planning.reachable(site, 0, run.last_subscription).count(),
+        "looked": planning.taking_part(campaign, 0, through).count(),
+        "of": planning.taking_part(campaign, 0, run.last_subscription).count(),
     }
 
 
