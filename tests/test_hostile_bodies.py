@@ -40,6 +40,12 @@ VALUES: dict[str, Any] = {
     "an address that is none": "http://[",
     "an address with half a pair": f"https://example.com/{HALF}",
     "a coupon": {"code": HALF, "percent": float("nan"), "expires_at": "9999-12-31T23:59-23:59"},
+    "half a pair as the key of a part": {HALF: {HALF: HALF}, "ios": {HALF: {}}},
+    "options of apps": {
+        "ios": {"badge": 10**40, "link": f"{HALF}:x", "sound": [], "category": {}},
+        "android": {"link": "{{" * 500, "channel_id": HALF},
+    },
+    "a link with Liquid": {"ios": {"link": "{% if a %}" * 90}},
     "a day at the end": ["9999-12-31"],
     "a rule": "FREQ=DAILY;COUNT=" + "9" * 5_000,
     "a rule of ever": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
