@@ -70,16 +70,27 @@ def renew(credential: Credential, *, anew: bool = False) -> None:
 
 
 def _due(row: Credential, now: datetime) -> bool:
-    """Whether a token is to be replaced: missing, old, or of a clock that was wrong."""
-    if row.token is None or row.token_at is None or row.token_until is None:
+    """Whether a token is to be replaced: missing, unreadable, old, or of a clock that was wrong."""
+    if _opened(row) is None or row.token_at is None or row.token_until is None:
         return True
     age = now - row.token_at
     if age < -CLOCKS_DIFFER:
         return True
     if row.channel == Channel.APNS:
         return age >= APNS_KEPT
-    ahead = min(FCM_AHEAD, (row.token_until - row.token_at) / 2)
+    # At the latest when `key_of` gives it up, however short its life.
+    ahead = max(MARGIN, min(FCM_AHEAD, (row.token_until - row.token_at) / 2))
     return now >= row.token_until - ahead
+
+
+def _opened(row: Credential) -> str | None:
+    """The stored token; None without one that ENCRYPTION_KEYS can open."""
+    if row.token is None:
+        return None
+    try:
+        return crypto.decrypt(row.token).decode()
+    except ImproperlyConfigured:
+        return None
 
 
 def private_key(row: Credential) -> bytes:
@@ -179,12 +190,8 @@ def forget(pk: int) -> None:
 
 def _look(pk: int, now: float) -> _Seen:
     row = Credential.objects.filter(pk=pk).first()
-    if row is None or row.token is None or row.token_until is None:
-        return _Seen(now, None, timezone.now())
-    try:
-        token = crypto.decrypt(row.token).decode()
-    except ImproperlyConfigured:
-        # `renew` says so: it can't open the key either.
+    token = _opened(row) if row else None
+    if row is None or token is None or row.token_until is None:
         return _Seen(now, None, timezone.now())
     if row.channel == Channel.APNS:
         key = AppKey(token, settings.APNS_ORIGIN, settings.APNS_SANDBOX_ORIGIN)

@@ -176,7 +176,16 @@ def test_googles_token_is_asked_for_with_the_keys_signature(site: Site, google: 
 
 @pytest.mark.parametrize(
     ("minutes", "works", "due"),
-    [(0, 60, False), (49, 60, False), (51, 60, True), (61, 60, True), (1, 4, False), (3, 4, True)],
+    [
+        (0, 60, False),
+        (49, 60, False),
+        (51, 60, True),
+        (61, 60, True),
+        (1, 4, False),
+        (3, 4, True),
+        (0.1, 1.5, False),
+        (0.6, 1.5, True),
+    ],
 )
 def test_googles_is_renewed_10_minutes_ahead(
     site: Site, google: Script, minutes: float, works: float, due: bool
@@ -383,6 +392,19 @@ def test_a_key_that_is_gone_or_unreadable_is_refused(
     assert "ENCRYPTION_KEYS" in refused(credential)
     Credential.objects.filter(pk=credential.pk).delete()
     assert "has been removed" in refused(credential)
+
+
+def test_a_token_that_can_not_be_read_is_replaced(site: Site, settings: Settings) -> None:
+    """It was encrypted with a key that was taken out again; the signing key was not."""
+    key = make_apns(site)
+    device(site, key)
+    present = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = ["QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="]
+    aged(key, 1)
+    settings.ENCRYPTION_KEYS = present
+    assert app_tokens.key_of(key) is None and app_tokens.stale(site.pk) == [key]
+    app_tokens.renew(key)
+    assert app_tokens.key_of(key) is not None
 
 
 @pytest.mark.parametrize("key", [b"{}", b"no key"])
