@@ -15,6 +15,10 @@ _ENVIRONMENT = _(
     "This key is for one environment only, sandbox or production. Make one for both at Apple,"
     " upload it in Settings, Mobile apps, then resume."
 )
+_ORIGIN = _(
+    "FCM_ORIGIN or APNS_ORIGIN is not the service's own, and EXTRA_PUSH_ORIGINS does not name it;"
+    " or DNS leads astray. Mend it, then resume."
+)
 # By our reason (subscribers.transports.classify). "It" is the push service.
 _ADVICE: dict[str, Promise] = {
     "fcm_sender_mismatch": _(
@@ -37,6 +41,8 @@ _ADVICE: dict[str, Promise] = {
         "It says that these are no tokens of its own. Does the app send the FCM token, not the one"
         " of APNs?"
     ),
+    "fcm_origin": _ORIGIN,
+    "apns_origin": _ORIGIN,
     "apns_expired_provider_token": _(
         "Apple says that our token is over an hour old: the server's clock is wrong. Set it (NTP),"
         " then resume."

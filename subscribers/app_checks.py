@@ -48,8 +48,8 @@ _UNREACHED: dict[str, Promise] = {
     "tls": _("its certificate could not be checked"),
     "connect_timeout": _("no connection within 5 seconds"),
     "timeout_after_request": _("no answer within 10 seconds"),
-    "blocked_address": _("its address is a private one"),
-    "endpoint_host": _("its address must stand in EXTRA_PUSH_ORIGINS"),
+    "fcm_origin": _("its address must stand in EXTRA_PUSH_ORIGINS"),
+    "apns_origin": _("its address must stand in EXTRA_PUSH_ORIGINS"),
 }
 
 

@@ -210,6 +210,12 @@ def classify(service: Service, status: int, headers: Mapping[str, str], body: by
     )
 
 
+def misplaced(service: Service, sentence: str) -> Outcome:
+    """Nothing may be sent to where our own settings say that a service for apps is."""
+    reason = "fcm_origin" if service is Service.FCM_APPS else "apns_origin"
+    return Outcome(_CONFIG, None, reason, detail=sentence)
+
+
 def _named(reason: str, status: int, said: Said) -> str:
     return reason.format(
         status=status, errno=said.errno, reason=said.reason.lower(), code=said.code

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import pycurl
 
+from .classify import misplaced
 from .connections import STREAMS, Connections, Pool, Pools
 from .endpoints import EndpointRefused, Origin, examine_app_url, examine_endpoint
 from .exchange import Exchange, Limits
@@ -129,8 +130,7 @@ class PushClient:
                 # What is sent to is exactly what was checked.
                 request = replace(request, url=url)
         except EndpointRefused as refusal:
-            kind = OutcomeKind.GONE if refusal.code == _REMOVED else OutcomeKind.REFUSED
-            self._ended.append((ticket, Outcome(kind, None, f"endpoint_{refusal.code}")))
+            self._ended.append((ticket, _refused(request, refusal)))
             return
         except _ROW_FAULTS:
             self._ended.append((ticket, _failed_before_sending()))
@@ -347,6 +347,13 @@ class PushClient:
             self._multi.close()
             self._multi = None
         self._pools.close()
+
+
+def _refused(request: Request, refusal: EndpointRefused) -> Outcome:
+    if request.service is not None:
+        return misplaced(request.service, refusal.sentence)
+    kind = OutcomeKind.GONE if refusal.code == _REMOVED else OutcomeKind.REFUSED
+    return Outcome(kind, None, f"endpoint_{refusal.code}")
 
 
 def _failed_before_sending() -> Outcome:

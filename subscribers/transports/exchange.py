@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import pycurl
 
-from .classify import classify, service_of
+from .classify import classify, misplaced, service_of
 from .connections import IDLE_SECONDS, Connections
 from .endpoints import blocked_address
 from .messages import Outcome, OutcomeKind, Request
@@ -206,6 +206,8 @@ class Exchange:
             reason = "timeout_after_request" if timed_out else "reset_after_request"
             return Outcome(OutcomeKind.UNKNOWN, None, reason)
         if self._blocked and not self._opened:
+            if self._request.service is not None:
+                return misplaced(self._request.service, "It is in a private network.")
             return Outcome(OutcomeKind.REFUSED, None, "blocked_address")
         if error in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
             return Outcome(OutcomeKind.REFUSED, None, "endpoint_malformed")

@@ -134,7 +134,8 @@ def test_a_key_that_names_a_strange_origin_sends_nothing(
 ) -> None:
     """As of a stand-in that EXTRA_PUSH_ORIGINS does not name."""
     sender.start(1, (app(IPHONE, "https://localhost:8443"), message()))
-    assert ended(sender, 1)[1].reason == "endpoint_host"
+    outcome = ended(sender, 1)[1]
+    assert (str(outcome.kind), outcome.reason) == ("config", "apns_origin")
 
 
 def test_the_sender_of_a_process_trusts_the_configured_certificates(
