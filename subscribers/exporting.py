@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
 
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, Subscription
 
 CHUNK = 1000
 COLUMNS = (
     *("id", "external_id", "name", "tags", "topics", "attributes"),
-    *("active_devices", "devices", "languages", "time_zones", "since", "last_seen"),
+    *("active_devices", "devices", "channels", "app_versions"),
+    *("languages", "time_zones", "since", "last_seen"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -47,11 +48,15 @@ def _cells(person: Subscriber) -> list[str]:
         json.dumps(person.attributes, ensure_ascii=False) if person.attributes else "",
         str(len(active)),
         "; ".join(device.device for device in devices),
-        ", ".join(sorted({device.language for device in devices if device.language})),
-        ", ".join(sorted({device.time_zone for device in devices if device.time_zone})),
+        *(_values(devices, name) for name in ("channel", "app_version", "language", "time_zone")),
         person.created_at.isoformat(timespec="seconds"),
         person.last_seen_at.isoformat(timespec="seconds"),
     ]
+
+
+def _values(devices: Iterable[Subscription], name: str) -> str:
+    """Of all devices, each once."""
+    return ", ".join(sorted({getattr(device, name) for device in devices} - {""}))
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -188,7 +188,9 @@ def _move(seen: Subscription, key: Credential, incoming: Incoming, user_agent: s
             raise IntegrityError("the subscription has changed")
         changes = _changes(row, key, incoming) | _address(key, incoming)
         _update(row, changes | {"browser": browser, "platform": platform})
-        if row.state == State.GONE or (row.state != State.ACTIVE and not incoming.sync):
+        if row.state == State.INBOX:
+            consent.allow(row, _circumstances(row, incoming))
+        elif row.state == State.GONE or (row.state != State.ACTIVE and not incoming.sync):
             consent.restore(row, _circumstances(row, incoming))
         saw(row)
     return row

@@ -11,6 +11,7 @@ from accounts import api_keys
 from campaigns import drafting, policies
 from campaigns.api.message_shapes import MessageFields
 from campaigns.api.schedule_shapes import ScheduleFields
+from subscribers.api_devices import DeviceChangeSerializer, DeviceSerializer
 from tests.test_access_matrix import World, world
 
 __all__ = ["world"]
@@ -115,3 +116,20 @@ def test_policies(api: Client, world: World) -> None:
 def test_acts(name: str, asked: list[str], api: Client, world: World) -> None:
     bodies = fields([*asked, HALF]) | VALUES
     assert not broken(api, "POST", world.path(name), bodies)
+
+
+def test_devices(api: Client, world: World) -> None:
+    good: dict[str, Any] = {"install": "6f1c2a34-5b7d-4e8f-9a0b-1c2d3e4f5a6b", "platform": "ios"}
+    good |= {"channel": "fcm", "token": None}
+    bodies = {
+        name: good | body
+        for name, body in fields([*sorted(DeviceSerializer().fields), HALF]).items()
+    }
+    for kind, value in VALUES.items():
+        for name in ("at", "source", "text"):
+            bodies[f"consent of {name}: {kind}"] = good | {"consent": {name: value}}
+        bodies[f"tags: {kind}"] = good | {"tags": {"add": value, "remove": [value]}}
+        bodies[f"attributes: {kind}"] = good | {"attributes": {"a": value, "b": [value]}}
+    assert not broken(api, "POST", "/api/v1/devices/", bodies | VALUES)
+    changes = fields([*sorted(DeviceChangeSerializer().fields), HALF])
+    assert not broken(api, "PATCH", world.path("api_device"), changes | VALUES)

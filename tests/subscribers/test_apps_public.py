@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts import crypto
 from accounts.models import Site
 from subscribers.models import Channel, ConsentRecord, Subscriber, Subscription
-from tests.factories import make_credential, make_site
+from tests.factories import make_credential, make_inbox, make_site
 from tests.subscribers.browsers import Browser, answer
 from tests.subscribers.phones import Phone, app_site, new_token
 
@@ -375,3 +375,13 @@ def test_hostile_values(site: Site) -> None:
         for value in junk:
             response = Phone(site, client=client).send("POST", good | {name: value})
             assert response.status_code in {200, 201, 400, 403, 410}, (name, value)
+
+
+def test_an_inbox_on_a_page_becomes_a_browser_that_may_push(site: Site) -> None:
+    browser = Browser(site)
+    device = make_inbox(site, install_id=uuid.UUID(browser.install))
+    assert answer(browser.subscribe(sync=True))["state"] == "active"
+    device.refresh_from_db()
+    assert (device.channel, device.endpoint) == ("web", browser.endpoint)
+    assert device.credential is not None
+    assert ConsentRecord.objects.get().action == ConsentRecord.Action.GRANTED

@@ -7,7 +7,13 @@ import pytest
 
 from accounts.models import AuditEvent, Site, User
 from subscribers import exporting
-from tests.factories import make_site, make_subscriber, make_subscription
+from tests.factories import (
+    make_app,
+    make_inbox,
+    make_site,
+    make_subscriber,
+    make_subscription,
+)
 from tests.subscribers.conftest import AsUser
 
 
@@ -36,9 +42,21 @@ def test_it_works(site: Site, adam: User, as_user: AsUser) -> None:
     assert row["topics"] == ""
     assert (row["active_devices"], row["devices"]) == ("1", "Firefox, Linux; Firefox, Linux")
     assert (row["languages"], row["time_zones"]) == ("en", "Europe/Oslo")
+    assert (row["channels"], row["app_versions"]) == ("web", "")
     assert device.endpoint not in str(rows)
     event = AuditEvent.objects.get(action="people.exported")
     assert (event.actor, event.site) == (adam, site)
+
+
+def test_apps(site: Site, adam: User, as_user: AsUser) -> None:
+    person = make_app(site, app_version="4.12.0").subscriber
+    make_subscription(site, subscriber=person)
+    make_inbox(
+        site, subscriber=person, channel="fcm", app_version="4.9", browser="", platform="iOS"
+    )
+    row = export(site, adam, as_user)[0]
+    assert (row["active_devices"], row["devices"]) == ("2", "Android app; Firefox, Linux; iOS app")
+    assert (row["channels"], row["app_versions"]) == ("fcm, web", "4.12.0, 4.9")
 
 
 def test_lists_and_topics(site: Site, adam: User, as_user: AsUser) -> None:
