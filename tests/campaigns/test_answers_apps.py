@@ -6,15 +6,36 @@ import json
 
 import pytest
 
-from campaigns import answers, planning, starting, trials
-from campaigns.models import Run, Trial
+from campaigns import answers, planning, reasons, starting, trials
+from campaigns.models import Delivery, Run, Trial
+from demo.appservice.apns import REASONS
 from subscribers.transports.classify import classify
-from subscribers.transports.messages import Service
+from subscribers.transports.messages import OutcomeKind, Service
 from tests.factories import make_app, make_campaign, make_site
 
 pytestmark = pytest.mark.django_db
 
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+
+
+# Beckon sends with keys, never with certificates.
+CERTIFICATES = {"BadCertificate", "BadCertificateEnvironment"}
+STATES = {
+    OutcomeKind.REFUSED: Delivery.State.REFUSED,
+    OutcomeKind.CONFIG: Delivery.State.REFUSED,
+    OutcomeKind.GONE: Delivery.State.GONE,
+    OutcomeKind.RETRY: Delivery.State.PLANNED,
+    OutcomeKind.UNKNOWN: Delivery.State.UNKNOWN,
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(REASONS) - CERTIFICATES))
+def test_each_of_apples_published_reasons_has_words(name: str) -> None:
+    status, body = REASONS[name], json.dumps({"reason": name}).encode()
+    outcome = classify(Service.APNS, status, {}, body)
+    said = reasons.words(STATES[outcome.kind], outcome.reason, status)
+    assert said.startswith(f"{status}: ")
+    assert not {"_", "“", "("} & set(said)
 
 
 def test_their_names() -> None:
