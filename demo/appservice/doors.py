@@ -41,7 +41,11 @@ class Doors:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._listener)
+            try:
+                connection, _ = await loop.sock_accept(self._listener)
+            except OSError:
+                await asyncio.sleep(0.1)  # too many are open: some will close
+                continue
             self._start(self._let_in(connection))
 
     async def _let_in(self, connection: socket.socket) -> None:
@@ -50,11 +54,13 @@ class Doors:
         try:
             async with asyncio.timeout(PATIENCE):
                 first = await _first_byte(connection)
-            if first == HANDSHAKE:
+            if first is None:
+                connection.close()
+            elif first == HANDSHAKE:
                 await loop.connect_accepted_socket(
                     lambda: _Negotiated(self), connection, ssl=self._tls
                 )
-            elif first is not None:
+            else:
                 assert self._runner.server is not None  # noqa: S101 - it was set up
                 await loop.connect_accepted_socket(self._runner.server, connection)
         except (OSError, TimeoutError):

@@ -34,12 +34,11 @@ NO_CREDENTIALS = (
 )
 # By FcmError code: HTTP status, status in words, message.
 ERRORS: dict[str, tuple[int, str, str]] = {
-    "UNSPECIFIED_ERROR": (400, "UNKNOWN", "Unknown error."),
+    "UNREGISTERED": (404, "NOT_FOUND", "Requested entity was not found."),
     "INVALID_ARGUMENT": (
         *(400, "INVALID_ARGUMENT"),
         "The registration token is not a valid FCM registration token",
     ),
-    "UNREGISTERED": (404, "NOT_FOUND", "Requested entity was not found."),
     "SENDER_ID_MISMATCH": (403, "PERMISSION_DENIED", "SenderId mismatch"),
     "QUOTA_EXCEEDED": (
         *(429, "RESOURCE_EXHAUSTED"),
@@ -51,6 +50,7 @@ ERRORS: dict[str, tuple[int, str, str]] = {
         *(401, "UNAUTHENTICATED"),
         "Request is missing required authentication credential. " + NO_CREDENTIALS,
     ),
+    "UNSPECIFIED_ERROR": (400, "UNKNOWN", "Unknown error."),
 }
 
 

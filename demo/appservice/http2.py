@@ -241,4 +241,5 @@ class Stream2:
             self._connection.go_away(self.number, taken=taken)
 
     def reset(self) -> None:
-        self._connection.reset()
+        if not self.closed:
+            self._connection.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +133,39 @@ def test_odd_bodies(
         assert len(answer.content) >= size
 
 
+@pytest.fixture
+def http1(sender: AppSender) -> Iterator[AppSender]:
+    """As Google's own libraries send."""
+    context = ssl.create_default_context(cafile=str(sender.service.ca_file))
+    by_http2 = sender.http
+    with httpx.Client(verify=context, trust_env=False) as sender.http:
+        yield sender
+    sender.http = by_http2
+
+
+@pytest.mark.parametrize(
+    ("rule", "size"),
+    [({"action": "drip", "seconds": 0.3}, 2), ({"action": "huge", "bytes": 8_000_000}, 8_000_000)],
+    ids=["drip", "huge"],
+)
+def test_odd_bodies_by_http_1(
+    http1: AppSender, android: Device, rule: dict[str, Any], size: int
+) -> None:
+    http1.misbehave(**rule)
+    answer = http1.to_android(android)
+    assert (answer.http_version, answer.status_code) == ("HTTP/1.1", 200)
+    assert len(answer.content) >= size
+
+
+@pytest.mark.parametrize("action", ["reset", "goaway", "refuse", "hang"])
+def test_broken_off_by_http_1(http1: AppSender, android: Device, action: str) -> None:
+    http1.misbehave(action=action, seconds=0.2, next=1)
+    with pytest.raises(httpx.TransportError):
+        http1.to_android(android)
+    assert accepted(http1, android) == 0
+    assert http1.to_android(android).status_code == 200
+
+
 def test_huge_is_not_minded_by_a_sender_that_leaves(sender: AppSender, iphone: Device) -> None:
     sender.misbehave(action="huge", bytes=50_000_000, next=1)
     sender.http.timeout = httpx.Timeout(0.05)
@@ -195,6 +229,17 @@ def test_what_waited_too_long_is_forgotten(sender: AppSender, service: Service) 
     assert len(service.waiting[devices[0].token]) == 1
     assert sender.control("DELETE", "/misbehave")[0] == 204
     assert service.counters["expired"] == before + 2
+
+
+def test_what_waits_too_long_is_swept_out(sender: AppSender, service: Service) -> None:
+    late, young = service.add(2, "apns")
+    sender.misbehave(action="offline")
+    for device in (late, young):
+        assert sender.to_iphone(device).status_code == 200
+    service.waiting[late.token][0].accepted_at -= 4000
+    service.sweep()
+    assert late.token not in service.waiting
+    assert len(service.waiting[young.token]) == 1
 
 
 def test_the_rules_in_force_are_shown(sender: AppSender) -> None:

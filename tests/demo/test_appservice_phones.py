@@ -246,6 +246,17 @@ def test_pages_files_and_figures(sender: AppSender) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+def test_the_page_is_told_what_happens(sender: AppSender, receiver: Receiver) -> None:
+    url = f"{sender.service.origin}/events"
+    with sender.http.stream("GET", url) as stream:
+        lines = (line for line in stream.iter_lines() if line.startswith("data:"))
+        assert json.loads(next(lines)[5:])["kind"] == "counters"
+        phone = make(sender, receiver, kind="iphone")
+        sender.to_iphone(phone["token"], {**ALERT, "beckon": beckon(receiver)})
+        kinds = {json.loads(next(lines)[5:])["kind"] for _ in range(3)}
+        assert kinds & {"devices", "message"}
+
+
 def test_the_form_is_filled_in_as_files_appear(tmp_path: Path) -> None:
     suggestions = Suggestions("http://x", tmp_path / "site", tmp_path / "app")
     assert suggestions.now() == {"beckon": "http://x"}

@@ -29,6 +29,7 @@ function open(target, fallback) {
     "Where the app does not know it, the browser opens ",
     make("a", { href: other, target: "_blank", rel: "noopener", textContent: "the web address" }), ".",
   ] : []));
+  $("shade").inert = true;
   $("opened").hidden = false;
   $("opened").focus();
 }
@@ -93,6 +94,7 @@ export function drawScreen(device, messages, report) {
 
 export function closeApp() {
   $("opened").hidden = true;
+  $("shade").inert = false;
 }
 
 export function prepareScreen() {
