@@ -74,8 +74,8 @@ FROM crowd ORDER BY n
 DEVICES = """
 INSERT INTO subscribers_subscription
     (public_id, site_id, subscriber_id, channel, state, state_at, endpoint, endpoint_hash,
-     p256dh, auth, credential_id, install_id, language, time_zone, browser, platform, created_at,
-     last_seen_at)
+     p256dh, auth, credential_id, install_id, language, time_zone, browser, platform, app_version,
+     created_at, last_seen_at)
 SELECT gen_random_uuid(), %(site)s, id, 'web',
     CASE WHEN state < 0.88 THEN 'active' WHEN state < 0.96 THEN 'gone' ELSE 'unsubscribed' END,
     created_at, endpoint, sha256(convert_to(endpoint, 'UTF8')),
@@ -86,7 +86,7 @@ SELECT gen_random_uuid(), %(site)s, id, 'web',
         'Europe/London'])[ceil(tongue * 6)],
     (ARRAY['Chrome', 'Chrome', 'Safari', 'Firefox', 'Edge'])[ceil(random() * 5)],
     (ARRAY['Android', 'Android', 'Windows', 'macOS', 'iOS', 'Linux'])[ceil(random() * 6)],
-    created_at, last_seen_at
+    '', created_at, last_seen_at
 FROM (
     SELECT crowd.n, person.id, person.created_at, person.last_seen_at, random() AS state,
         random() AS tongue, 'https://fcm.googleapis.com/fcm/send/' || %(site)s || '-' || crowd.n

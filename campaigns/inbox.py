@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,10 +36,14 @@ MOST_DEVICES = 50
 MOST_UNREAD = 100
 # The most days that a campaign may be in it.
 LONGEST = timedelta(days=90)
+# Of a process, over all sites.
+KEPT_SECONDS, MOST_KEPT = 300, 2_000
 State = Delivery.State
 SENT = (State.ACCEPTED, State.UNKNOWN, State.REFUSED, State.GONE)
 # Whose receipts count (campaigns.tracking).
 REPORTING = (State.ACCEPTED, State.UNKNOWN)
+
+_kept: dict[tuple[object, ...], Renderer] = {}
 
 # One row for each run, by the key of the ledger: of several devices the one that was reached.
 ENTRIES = """
@@ -53,7 +58,8 @@ FROM (
     SELECT d.subscription_id, d.state, d.version, d.variant,
         COALESCE(d.sent_at, d.settled_at, run.started_at) AS at
     FROM campaigns_delivery AS d
-    WHERE d.month = run.month AND d.run_id = run.id AND d.subscription_id = ANY(%(devices)s)
+    WHERE d.month = run.month AND d.run_id = run.id
+        AND d.subscription_id = ANY(%(devices)s::bigint[])
         AND (d.state = ANY(%(sent)s) OR (d.state = 5 AND d.reason = 'inbox_only'))
     ORDER BY d.state = ANY(%(reporting)s) DESC, at LIMIT 1
 ) AS d
@@ -145,7 +151,7 @@ def page(whose: Person, *, size: int, after: str = "") -> Page:
     """At most `size` items. `after` is the `following` of the page before, else NotThere.
 
     Whoever would get nothing now does not see it here either, so a page may have fewer.
-    Five statements, whatever there is.
+    At most four statements, whatever there is.
     """
     entries = _entries(whose)
     begin = _place(whose, entries, after) if after else 0
@@ -162,7 +168,7 @@ def page(whose: Person, *, size: int, after: str = "") -> Page:
 
 
 def count(whose: Person) -> int:
-    """How many are unread. Four statements."""
+    """How many are unread. At most three statements."""
     unread = _unread(_entries(whose))
     return _count(unread, _contents(whose.site, unread[:MOST_UNREAD]))
 
@@ -196,18 +202,22 @@ def forget(now: datetime) -> None:
     InboxMark.objects.filter(run__started_at__lt=now - LONGEST).delete()
 
 
-def _entries(whose: Person) -> list[Entry]:
-    """All that a person has, newest first; also what they threw away."""
-    asked: dict[str, Any] = {
+def asked(whose: Person, now: datetime) -> dict[str, Any]:
+    """What ENTRIES is asked with."""
+    return {
         "site": whose.site.pk,
         "person": whose.id,
         "devices": list(whose.devices),
         "sent": list(SENT),
         "reporting": list(REPORTING),
-        "now": timezone.now(),
+        "now": now,
     }
+
+
+def _entries(whose: Person) -> list[Entry]:
+    """All that a person has, newest first; also what they threw away."""
     with connection.cursor() as cursor:
-        cursor.execute(ENTRIES, asked)
+        cursor.execute(ENTRIES, asked(whose, timezone.now()))
         return [Entry._make(row) for row in cursor.fetchall()]
 
 
@@ -224,10 +234,7 @@ def _count(unread: Sequence[Entry], contents: Collection[int]) -> int:
 def _contents(site: Site, entries: Iterable[Entry]) -> dict[int, Content]:
     """What messages say to the person now, by run; without those that say nothing to them."""
     wanted = {entry.run_id: entry for entry in entries}
-    messages = Message.objects.select_related("campaign").in_bulk(
-        {entry.message_id for entry in wanted.values()}
-    )
-    renderers = {pk: Renderer(message, site) for pk, message in messages.items()}
+    renderers = _renderers(site, {entry.message_id for entry in wanted.values()})
     needs = reduce(_both, (renderer.needs for renderer in renderers.values()), Needs())
     devices = {entry.subscription_id for entry in wanted.values()}
     people = readers(site, devices, needs, timezone.now()) if needs else {}
@@ -241,6 +248,20 @@ def _contents(site: Site, entries: Iterable[Entry]) -> dict[int, Content]:
         with suppress(Aborted):
             made[run_id] = renderer.content(reader, entry.variant, Channel.FCM)
     return made
+
+
+def _renderers(site: Site, ids: Collection[int]) -> dict[int, Renderer]:
+    """By message. Versions that were sent never change, so they are kept for some minutes: to make
+    one takes longer than to use it."""
+    texts = (site.name, site.icon_url, site.language, site.default_url, site.time_zone)
+    shared = (site.pk, *texts, *site.origins, int(time.time() // KEPT_SECONDS))
+    found = {pk: _kept.get((pk, *shared)) for pk in ids}
+    missing = [pk for pk, renderer in found.items() if renderer is None]
+    if missing and len(_kept) + len(missing) > MOST_KEPT:
+        _kept.clear()
+    for message in Message.objects.select_related("campaign").filter(pk__in=missing):
+        found[message.pk] = _kept[message.pk, *shared] = Renderer(message, site)
+    return {pk: renderer for pk, renderer in found.items() if renderer is not None}
 
 
 def _both(one: Needs, other: Needs) -> Needs:
