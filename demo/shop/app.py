@@ -9,7 +9,8 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from demo.shop import pages
+from demo.shop import account, pages
+from demo.shop.account import Account
 from demo.shop.products import BY_SLUG, COLLECTIONS, PRODUCTS
 
 HERE = Path(__file__).parent
@@ -35,8 +36,16 @@ class Shop:
     """`beckon` is the origin of the campaign server; the site key comes from `site_key`, or from
     a file that may appear later and is read again for every page."""
 
-    def __init__(self, *, beckon: str, site_key: str = "", site_key_file: Path | None = None):
+    def __init__(
+        self,
+        *,
+        beckon: str,
+        site_key: str = "",
+        site_key_file: Path | None = None,
+        identity_secret_file: Path | None = None,
+    ):
         self.beckon = beckon.rstrip("/")
+        self.account = Account(identity_secret_file)
         self._key = site_key
         self._file = site_key_file
 
@@ -78,6 +87,9 @@ def build(shop: Shop) -> web.Application:
         route.add_get(f"/products/{slug}", handler)
     for path, title in (("cart", "Your cart"), ("thanks", "Thank you")):
         route.add_get(f"/{path}", _fixed(shop, title, pages.page(path)))
+    route.add_get("/account", _account(shop))
+    route.add_post("/account", account.change)
+    route.add_get("/account/token", _token(shop))
     route.add_get("/products.json", _products)
     route.add_get("/manifest.webmanifest", _manifest)
     route.add_get("/push/beckon/sw.js", _worker)
@@ -94,6 +106,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def _fixed(shop: Shop, title: str, body: str, here: str = "") -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         return shop.render(title, body, here=here)
+
+    return handler
+
+
+def _account(shop: Shop) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return shop.render("Your account", account.body(account.customer_of(request)))
+
+    return handler
+
+
+def _token(shop: Shop) -> Handler:
+    """Who is signed in, as the inbox asks for it: 204 for nobody."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        customer = account.customer_of(request)
+        token = shop.account.token(customer, shop.key()) if customer else ""
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(text=token, headers=headers, status=200 if token else 204)
 
     return handler
 

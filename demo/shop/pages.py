@@ -65,9 +65,9 @@ def product(item: Product) -> str:
     )
 
 
-def page(name: str) -> str:
-    """A page without anything to fill in."""
-    return TEMPLATES[name].substitute()
+def page(name: str, **words: str) -> str:
+    """A page with what is filled in, as HTML."""
+    return TEMPLATES[name].substitute(words)
 
 
 def _size(size: str, *, first: bool) -> str:

@@ -33,14 +33,14 @@ min-height:44px;min-width:44px;padding:0 12px}
 .bell{position:relative;padding:10px}
 i{display:block;height:24px;width:24px;background:currentColor;forced-color-adjust:none;
 clip-path:path("M12 2a7 7 0 0 0-7 7q0 6-3 9h20q-3-3-3-9a7 7 0 0 0-7-7m-3 18a3 3 0 0 0 6 0")}
-b{position:absolute;inset:2px 2px auto auto;min-width:18px;padding:0 5px;border-radius:9px;
+b{position:absolute;inset:2px auto auto 23px;min-width:18px;padding:0 5px;border-radius:9px;
 background:var(--a);color:var(--o);font:600 11px/18px system-ui;text-align:center}
 .panel{position:fixed;inset:var(--y) auto auto var(--x);margin:0;padding:0;width:380px;
 max-height:min(620px,100vh - var(--y) - 16px);overflow:auto;
 border:1px solid var(--l);border-radius:12px;background:var(--s);color:var(--i);
 box-shadow:0 8px 28px -6px #0006;
 font-size:14px;font-weight:400;line-height:20px;letter-spacing:0;text-align:start}
-.head{position:sticky;top:0;z-index:1;display:flex;padding:0 16px;background:var(--s);
+.head{position:sticky;top:0;display:flex;padding:0 16px;background:var(--s);
 border-bottom:1px solid var(--l)}
 h2{flex:1;margin:0;font-size:16px;line-height:44px;font-weight:620}
 ul{margin:0;padding:0;list-style:none}
@@ -55,8 +55,7 @@ time{margin-top:4px;font-size:12px;color:var(--i2)}
 :not(.new)>a .said{display:none}
 img{width:48px;height:48px;border-radius:8px;object-fit:cover}
 .remove{font-size:20px;color:var(--i2)}
-.foot{padding:8px 20px;text-align:center}
-.foot p{margin:20px 0}
+.foot{padding:20px;text-align:center}
 .said{position:absolute;clip-path:inset(50%);width:1px;overflow:hidden}
 @media (max-width:480px){.panel{inset:auto 8px 8px;width:auto;max-height:80vh;font-size:16px;line-height:22px}}
 @media (prefers-reduced-motion:no-preference){.panel{animation:in .18s}@keyframes in{from{opacity:0;translate:0 -8px}}}`);
@@ -77,10 +76,11 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
     const at = new Date(text);
     const title = at.toLocaleString();
     const made = make("time", { datetime: text, title }, title);
-    const hours = (Date.now() - at) / 36e5;
+    const minutes = (Date.now() - at) / 6e4;
+    const [unit, each] = minutes < 60 ? ["minute", 1] : minutes < 1440 ? ["hour", 60] : ["day", 1440];
     try {
       made.textContent = new Intl.RelativeTimeFormat(conf.lang, { numeric: "auto" })
-        .format(-Math.floor(hours < 24 ? hours : hours / 24), hours < 24 ? "hour" : "day");
+        .format(-Math.floor(minutes / each), unit);
     } catch {}
     return made;
   };
@@ -113,13 +113,13 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
     const response = await send(inbox + path, method, data, { Authorization: "Bearer " + token });
     if (response.ok) return response.json();
     if (again || response.status !== 403) throw 0;
-    token = 0; // expired?
+    token = 0;
     return call(method, path, data, true);
   };
 
   const show = (root) => {
     let unread, next, newest, receipts, checked = 0;
-    const badge = make("b", { "aria-hidden": true });
+    const badge = make("b");
     const said = make("div", { class: "said", role: "status" });
     const list = make("ul", { role: "list" });
     const foot = make("div", { class: "foot", role: "status" });
@@ -178,13 +178,14 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
     };
     const load = async (first) => {
       const inside = foot.contains(root.activeElement);
+      if (first) list.replaceChildren();
       note(conf.loading);
       try {
         const answer = await act("GET", first ? "" : "?cursor=" + next);
         ({ next, receipts } = answer);
         if (first) newest = (answer.items[0] || 0).sent_at;
         const rows = answer.items.map(row);
-        list.replaceChildren(...(first ? [] : list.children), ...rows);
+        list.append(...rows);
         if (inside) (rows[0] ? rows[0].firstChild : panel).focus();
         settle();
       } catch {
@@ -208,6 +209,7 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
       const open = newState === "open";
       bell.ariaExpanded = open;
       if (open) load(true);
+      else if (panel.contains(root.activeElement)) bell.focus();
     };
     panel.onkeydown = (event) => {
       const links = [...list.querySelectorAll("a")];

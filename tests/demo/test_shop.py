@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 
 from demo.serving import in_thread
@@ -60,6 +61,47 @@ def test_everything_that_pages_name_is_there(origin: str) -> None:
     }
     assert len(names) > 20
     assert {name: get(origin + name).status for name in names} == dict.fromkeys(names, 200)
+
+
+def test_the_server_vouches_for_who_is_signed_in(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    shop = Shop(beckon=BECKON, site_key="the-key", identity_secret_file=secret)
+    with in_thread(lambda origin: build(shop)) as origin:
+        where, cookie = f"{origin}/account/token", {"Cookie": "customer=K%C3%A5re"}
+        assert ask("GET", where, None, {}).status == 204
+        assert ask("GET", where, None, cookie).status == 204
+        secret.write_text("s" * 64)
+        answer = ask("GET", where, None, cookie)
+        said = jwt.decode(answer.body, "s" * 64, ["HS256"], audience="the-key")
+        assert said["sub"] == "Kåre"
+        assert said["exp"] - said["iat"] == 900
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert ask("GET", where, None, {}).status == 204
+        secret.write_bytes(b"\xff")
+        assert ask("GET", where, None, cookie).status == 204
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("customer=FF-1001", "customer=FF-1001;"),
+        ("customer=%C3%A5%3B+x", "customer=%C3%A5%3B%20x;"),
+        ("customer=", 'customer="";'),
+        ("", 'customer="";'),
+        ("customer=a%0Ab", 'customer="";'),
+    ],
+)
+def test_signing_in_and_out(origin: str, sent: str, kept: str) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = ask("POST", origin + "/account", sent.encode(), form)
+    assert answer.headers["Set-Cookie"].startswith(kept)
+
+
+def test_the_account_page_says_who_one_is(origin: str) -> None:
+    assert b"Customer number" in get(origin + "/account").body
+    answer = ask("GET", origin + "/account", None, {"Cookie": "customer=%3Cb%3E"})
+    assert b"signed in as &lt;b&gt;." in answer.body
+    assert b"Sign out" in answer.body
 
 
 def test_worker_is_hosted_by_the_shop(origin: str) -> None:
