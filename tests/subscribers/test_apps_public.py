@@ -1,14 +1,12 @@
 """POST and DELETE /push/{site key}/devices/, as apps send them."""
 
 import json
-import threading
 import time
 import uuid
 from typing import Any
 
 import jwt
 import pytest
-from django.db import connection
 from django.http.request import UnreadablePostError
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -297,72 +295,6 @@ def test_a_start_of_the_app_is_cheap(
     # The site; a savepoint; its credentials; the device; when it was seen; its release.
     with django_assert_num_queries(6):
         assert phone.register().status_code == 200
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("same", ["install", "token", "both"])
-def test_many_at_once_make_one(same: str) -> None:
-    """Of one app: the same installation with several tokens, or the other way round."""
-    site = app_site(make_site())
-    make_credential(site)
-    first = Phone(site)
-    phones = [
-        Phone(
-            site,
-            install=str(uuid.uuid4()) if same == "token" else first.install,
-            token=new_token() if same == "install" else first.token,
-        )
-        for _ in range(8)
-    ]
-    start, statuses = threading.Barrier(len(phones)), []
-
-    def go(phone: Phone) -> None:
-        try:
-            start.wait()
-            external_id = "FF-7" if same == "both" else None
-            statuses.append(phone.register(external_id=external_id).status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=go, args=(phone,)) for phone in phones]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [200] * 7 + [201]
-    device = Subscription.objects.get()
-    assert Subscriber.objects.get() == device.subscriber
-    assert str(device.install_id) in {phone.install for phone in phones}
-    assert ConsentRecord.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_rows_become_one_from_both_sides_at_once() -> None:
-    site = app_site(make_site())
-    make_credential(site)
-    one, two = Phone(site), Phone(site)
-    one.register()
-    two.register()
-    mine, theirs = one.token, two.token
-    start, statuses = threading.Barrier(2), []
-
-    def go(phone: Phone, token: str | None) -> None:
-        try:
-            start.wait()
-            phone.token = token
-            statuses.append(phone.register().status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=go, args=args) for args in ((one, theirs), (two, mine))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [200, 200]
-    rows = Subscription.objects.filter(state=Subscription.State.ACTIVE)
-    held = {str(row.install_id): row.endpoint.rpartition("/")[2] for row in rows}
-    assert held == {one.install: theirs, two.install: mine}
 
 
 def test_hostile_values(site: Site) -> None:
