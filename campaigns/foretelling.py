@@ -24,7 +24,7 @@ from campaigns import capping, planning, runs, tokens
 from campaigns.deciding import Terms
 from campaigns.models import Campaign, Delivery
 from campaigns.personal import Aborted, Reader, Renderer, readers
-from subscribers.models import Subscription
+from subscribers.models import Channel, Subscription
 
 # Outcomes that only reading a text can tell, beside "aborted:…".
 WORDS = ("no_title", "bad_address", "too_large", "render_failed")
@@ -199,11 +199,12 @@ class Forecast:
     def _said(self, row: Foretold, reader: Reader | None, missing: Counter[str]) -> Foretold:
         if row.code not in REACHED:
             return row
+        channel = reader.channel if reader else Channel.WEB.value
         try:
-            content, defaults = self.renderer.rendered(reader, row.variant)
+            content, defaults = self.renderer.rendered(reader, row.variant, channel)
             # Few are so long that it has to be asked.
             if len(str(content)) * WIDEST + FRAME > settings.PAYLOAD_LIMIT:
-                self.renderer.payload(reader, row.variant, token=TOKEN, tag=TAG)
+                self.renderer.payload(reader, row.variant, token=TOKEN, tag=TAG, channel=channel)
         except Aborted as aborted:
             return row._replace(code=aborted.code[:80])
         missing.update(defaults)

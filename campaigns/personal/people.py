@@ -18,7 +18,7 @@ from audiences import countries
 from campaigns.personal import values
 from campaigns.personal.values import clean
 from campaigns.personal.variables import VARIABLES, VIEWED
-from subscribers.models import EventName
+from subscribers.models import Channel, EventName
 
 MOST_CART_ITEMS = 20
 
@@ -57,6 +57,8 @@ class Reader:
     time_zone: str = ""
     # "subscriber", and "cart" and "product" where there is one; only what was needed.
     context: Mapping[str, Any] = field(default_factory=dict)
+    # Of push services: what apps are told is not what browsers are.
+    channel: str = Channel.WEB.value
 
 
 # Columns by name, and the tables that they are in besides the first.
@@ -66,6 +68,7 @@ _DEVICE = {
     "language": "device.language",
     "platform": "device.platform",
     "time_zone": "device.time_zone",
+    "channel": "device.channel",
 }
 _FROM = """FROM subscribers_subscription device
 JOIN subscribers_subscriber person ON person.id = device.subscriber_id"""
@@ -145,7 +148,7 @@ def _reader(row: Row, names: list[str], needs: Needs, site: Site) -> Reader:
     if needs.product and row["viewed"] and (seen := product(json.loads(row["viewed"]))):
         context["product"] = seen
     device = row["id"], row["subscriber_id"], row["language"], row["platform"], row["time_zone"]
-    return Reader(*device, context)
+    return Reader(*device, context, row["channel"])
 
 
 def _subscriber(row: Row, names: list[str], fields: frozenset[str], site: Site) -> dict[str, Any]:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
 
+from campaigns.models import Delivery
 from campaigns.personal import Aborted, Reader, Renderer
 from subscribers.models import Channel
+from tests.campaigns.foreseeing import NOON, foretell, play
 from tests.campaigns.personal import app, reader, renderer
+from tests.factories import (
+    make_app,
+    make_campaign,
+    make_credential,
+    make_site,
+    make_subscriber,
+    make_subscription,
+)
 
 URL = "https://shop.example/down"
 
@@ -84,3 +95,27 @@ def test_links_are_of_the_content_too() -> None:
     assert one.content(channel=Channel.FCM).link_android == "fjell://a"
     assert one.content(channel=Channel.FCM).link("android") == "fjell://a"
     assert one.content(channel=Channel.FCM).link("ios") == URL
+
+
+@pytest.mark.django_db
+def test_the_dry_run_foretells_whose_link_leads_elsewhere() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        site = make_site()
+        make_credential(site, Channel.APNS)
+        here, away = ({"page": f"https://{host}/"} for host in ("shop.example", "evil.example"))
+        people = [make_subscriber(site, attributes=page) for page in (here, away, away, away)]
+        for person in people[:2]:
+            make_app(site, Channel.APNS, subscriber=person)
+        make_app(site, Channel.FCM, subscriber=people[2])
+        make_subscription(site, subscriber=people[3])
+        link = "{{ subscriber.page }}"
+        campaign = make_campaign(site, message={"app": {"ios": {"link": link}}})
+        foretold = foretell(campaign).counts
+        assert {name: count for name, count in foretold.items() if count} == {
+            "bad_address": 1,
+            "send": 3,
+        }
+        run = play(campaign, clock)
+    left_out = Delivery.objects.filter(run=run).exclude(reason="").values_list("reason", flat=True)
+    assert "bad_address" in left_out
+    assert Delivery.objects.filter(run=run, state=Delivery.State.ACCEPTED).count() == 3
