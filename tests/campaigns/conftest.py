@@ -1,9 +1,13 @@
 """The cast: Alice owns a site, Adam is admin, Bob a marketer, Vera a viewer; Charlie is nobody."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Role, Site, User
 from campaigns import planning, starting
@@ -14,6 +18,10 @@ from tests.campaigns.engine import drive
 from tests.campaigns.reporting import device
 from tests.campaigns.senders import FakeService
 from tests.factories import make_campaign, make_member, make_site, make_subscriber
+
+if TYPE_CHECKING:
+    from campaigns.pushing import PushSender
+    from tests.chaos.stands import Stands
 
 
 @pytest.fixture
@@ -54,3 +62,24 @@ def mixed(site: Site) -> Run:
     Subscription.objects.filter(pk=gone.pk).update(state=Subscription.State.UNSUBSCRIBED)
     drive(run, FakeService(left=senders.GONE, big=senders.REFUSED, lost=senders.UNKNOWN))
     return run
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stands]:
+    """The stand-ins of the push services, for browsers and for apps."""
+    from tests.chaos import stands
+
+    with stands.standing(tmp_path_factory.mktemp("stands")) as both:
+        yield both
+
+
+@pytest.fixture
+def sender(both: Stands, settings: Settings) -> Iterator[PushSender]:
+    """What really sends, to the stand-ins: windows of four, one of them in flight at a time."""
+    from tests.chaos import stands
+
+    both.configure(settings)
+    settings.SEND_WINDOW = settings.SEND_IN_FLIGHT = 4
+    with stands.sending(settings.PUSH_CA_FILE) as sender:
+        yield sender
+    both.behave()

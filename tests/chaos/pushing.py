@@ -1,16 +1,17 @@
-"""The push service from outside: its rules, its counters, and the log that nobody can edit."""
+"""Push services from outside: their rules, their counters, and logs that nobody can edit."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.demo.sender import Answer, ask
 
 Rule = dict[str, Any]
 # What the sender can't know the end of: the connection goes while the answer is awaited.
-LOSING = ("fault_reset", "fault_hang")
+LOSING = ("fault_reset", "fault_hang", "fault_goaway")
 
 
 class PushService:
@@ -68,3 +69,31 @@ class PushService:
         with (self.data / "accepted.jsonl").open("rb") as log:
             lines = log.read().splitlines()[since:]
         return [str(json.loads(line)["token"]) for line in lines]
+
+
+class AppService(PushService):
+    """The stand-in for FCM and APNs: its pages' port is also theirs, by TLS."""
+
+    def make_phones(self, service: str, count: int) -> list[dict[str, Any]]:
+        """So many ("fcm" or "apns") with token and app, that report nothing back."""
+        answer = self.control("POST", "/devices", {"count": count, "service": service})
+        assert answer.status == 201, answer.body
+        found: list[dict[str, Any]] = answer.json()["devices"]
+        return found
+
+    def keys(self) -> dict[str, Any]:
+        """What a customer gets from Google and Apple: `google` and `apple`."""
+        found: dict[str, Any] = self.control("GET", "/keys").json()
+        return found
+
+    def settings(self) -> dict[str, str]:
+        """What must be set for messages to apps to come here; its name localhost is Google's."""
+        port = urlsplit(self.origin).port
+        google, apple = f"https://localhost:{port}", f"https://127.0.0.1:{port}"
+        return {
+            "FCM_ORIGIN": google,
+            "FCM_TOKEN_URI": f"{google}/token",
+            "APNS_ORIGIN": apple,
+            "APNS_SANDBOX_ORIGIN": google,
+            "PUSH_CA_FILE": str(self.data / "ca-bundle.pem"),
+        }
