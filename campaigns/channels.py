@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
 from accounts.models import Site
 from campaigns.answers import COUNTED
 from campaigns.reports import RECEIPTS, Sums
@@ -16,6 +19,12 @@ SCHEMES: Final[Mapping[str, Channel]] = {
     "fcm": Channel.FCM,
     "apns": Channel.APNS,
     "apns+sandbox": Channel.APNS,
+}
+# Beside figures, where Channel's own labels are too long.
+LABELS: Final[Mapping[str, Promise]] = {
+    Channel.WEB: gettext_lazy("Browsers"),
+    Channel.FCM: gettext_lazy("Apps through Firebase"),
+    Channel.APNS: gettext_lazy("Apps through Apple"),
 }
 
 
@@ -35,6 +44,10 @@ class Figures:
     displayed: int = 0
     clicked: int = 0
     dismissed: int = 0
+
+    @property
+    def label(self) -> str:
+        return str(LABELS[self.channel])
 
     @property
     def requests(self) -> int:

@@ -92,6 +92,25 @@ def lasting(seconds: int) -> str:
     return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
 
 
+def apps(message: Message) -> list[Fact]:
+    """What apps get beside the texts, by system; [] where they get nothing of their own."""
+    names = {"android": _("Android app"), "ios": _("iOS app")}
+    words = {
+        "channel_id": _("Channel: %(value)s"),
+        "sound": _("Sound: %(value)s"),
+        "badge": _("Badge: %(value)s"),
+        "category": _("Category: %(value)s"),
+        "interruption_level": _("Interruption: %(value)s"),
+    }
+    found = []
+    for system, name in names.items():
+        if said := message.app.get(system):
+            link = _("Opens %(link)s") % {"link": said["link"]} if said.get("link") else ""
+            others = [words[key] % {"value": said[key]} for key in words if key in said]
+            found.append(Fact(name, link or _("Opens the web address"), ", ".join(others)))
+    return found
+
+
 def rules(campaign: Campaign) -> list[Fact]:
     """Quiet hours, caps and the like; where it does not do as the site does, with the reason."""
     found = [_quiet(campaign), _caps(campaign)]

@@ -18,6 +18,7 @@ from audiences import languages
 from audiences.rules import RuleError
 from campaigns import cells, lacking, payload, previewing, tokens
 from campaigns.cells import Cell
+from campaigns.channels import LABELS
 from campaigns.forms import MessageForm, RevisionForm
 from campaigns.lacking import Spoken
 from campaigns.models import Campaign, Message
@@ -114,13 +115,8 @@ class Meter:
 
 def meters(seen: Preview, app_channels: list[str]) -> list[Meter]:
     """Of browsers, and of the channels by which the site's apps are reached."""
-    labels = {
-        Channel.WEB: _("Browsers"),
-        Channel.FCM: _("Apps through Firebase"),
-        Channel.APNS: _("Apps through Apple"),
-    }
     return [
-        Meter(channel, labels[Channel(channel)], seen.sizes[channel], payload.limit(channel))
+        Meter(channel, str(LABELS[channel]), seen.sizes[channel], payload.limit(channel))
         for channel in (Channel.WEB.value, *app_channels)
     ]
 

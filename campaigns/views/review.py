@@ -115,6 +115,7 @@ def review_page(
         "stamp": digests.stamp(campaign),
         "sentence": sentences.sentence_html(standing.rule, campaign.site),
         "opens": payload.opens(standing.message) if standing.message.url else "",
+        "app_facts": facts.apps(standing.message),
         "schedule": facts.schedule(campaign, standing.message),
         "rules": facts.rules(campaign),
         "steps": steps(standing, Step.REVIEW, reviewed(campaign, run)),

@@ -143,12 +143,14 @@ def test_a_site_without_an_app_has_a_quiet_line(
 ) -> None:
     other = make_site(name="Other")
     plain = make_campaign(other)
-    make_member(other, Role.ADMIN, "adam@example.com")
     eve = make_member(other, Role.MARKETER, "eve@example.com")
     client.force_login(eve)
     page = client.get(at(plain)).content.decode()
     assert "This site sends to browsers only." in page and "An admin can set up" in page
     assert "id_android_link" not in page and 'data-system="ios_app"' not in page
+    client.force_login(make_member(other, Role.ADMIN, "adam@example.com"))
+    page = client.get(at(plain)).content.decode()
+    assert f'href="{reverse("subscribers:apps", args=[other.pk])}">Set up your app</a>' in page
     # What was chosen by the REST API is kept by a form that does not have it, and shown.
     drafting.edit_message(plain, {"app": STORED}, None)
     client.post(at(plain), WORDS)
@@ -190,9 +192,13 @@ def test_previews_and_sizes_are_of_the_channels_that_the_site_has(
 
 
 def test_the_review_shows_the_app(client: Client, campaign: Campaign) -> None:
-    drafting.edit_message(campaign, {"app": {"android": {"link": "shop://sale"}}}, None)
+    app = {"android": {"link": "shop://sale"}, "ios": {"badge": 0, "category": "order"}}
+    drafting.edit_message(campaign, {"app": app}, None)
     page = client.get(at(campaign, "review")).content.decode()
     assert 'data-show="link">shop://sale</code>' in page
+    assert "<dt>Android app</dt><dd>Opens shop://sale</dd>" in page
+    assert "<dt>iOS app</dt><dd>Opens the web address" in page
+    assert "Badge: 0, Category: order" in page
 
 
 def test_options_are_changed_while_it_goes_out(client: Client, campaign: Campaign) -> None:
