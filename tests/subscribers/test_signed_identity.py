@@ -230,6 +230,9 @@ def test_public_keys() -> None:
     private = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     other = ec.generate_private_key(ec.SECP384R1()).public_key()
     p384 = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    for text in ("", "key", private, p384, PEM[:80], "\ud800"):
+    # Of an algorithm that nobody has made (OID 1.2.3.4).
+    unknown = base64.b64encode(bytes.fromhex("300b300506032a030403020000")).decode()
+    odd = f"-----BEGIN PUBLIC KEY-----\n{unknown}\n-----END PUBLIC KEY-----\n"
+    for text in ("", "key", private, p384, odd, PEM[:80], "\ud800"):
         with pytest.raises(ValueError, match=r"."):
             signed_identity.public_key(text)
