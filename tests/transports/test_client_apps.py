@@ -17,6 +17,7 @@ from hyperframe.frame import GoAwayFrame
 
 from subscribers.transports import addresses, apns, fcm
 from subscribers.transports.client import PushClient
+from subscribers.transports.connections import Pools
 from subscribers.transports.messages import (
     AppEndpoint,
     AppKey,
@@ -328,6 +329,28 @@ def test_a_key_that_waits_does_not_hold_up_another(
         # The second waits for the first, which is under way.
         assert client.withdraw() == [1]
         assert (client.pending, len(hanging)) == (1, 1)
+
+
+def test_how_many_requests_a_key_has_under_way() -> None:
+    """As many connections as are needed, each tried by one request; after a pause, again."""
+
+    def fill(now: float) -> list[int]:
+        while pool := pools.with_room("key", now):
+            pool.in_flight += 1
+        return [pool.in_flight for pool in pools._pools["key"]]
+
+    pools = Pools()
+    assert fill(0) == [1]
+    for count in range(1, 9):
+        for pool in pools._pools["key"]:
+            pool.note(0, 400)
+        assert fill(0) == [64] * count + [1] * (count < 8)
+    for pool in pools._pools["key"]:
+        pool.in_flight = 0
+    assert fill(59) == [1] * 8
+    pools.close()
+    assert fill(59) == [1]
+    pools.close()
 
 
 def goaway(last: Callable[[list[Stream]], int]) -> Callable[[list[Stream]], None]:
