@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import Settings
 
 from accounts.models import Site
 from campaigns import approvals, checks, content, drafting, library, previewing, showing, starting
@@ -204,19 +205,23 @@ def test_an_approval_is_of_it(site: Site) -> None:
     assert approvals.digest(Campaign.objects.get()) != before
 
 
-def test_what_apps_could_not_take_is_refused_where_there_are_apps(site: Site) -> None:
+def test_what_apps_could_not_take_is_refused_where_there_are_apps(
+    site: Site, settings: Settings
+) -> None:
+    settings.PAYLOAD_LIMIT = 3_993
     campaign = make_campaign(site)
-    long = "fjell://" + "x" * 900
-    fields = {
-        "body": "å" * 900,
-        "app": {"ios": {"link": long}, "android": {"link": long}},
-        "actions": [{"title": "Go", "url": "https://shop.example/" + "x" * 350}] * 2,
-    }
-    drafting.edit_message(campaign, {**fields, "body": ""}, None)
+    fields = {"body": "å" * 1_000, "url": "https://shop.example/" + "x" * 970}
+    chosen = {"app": {"ios": {"link": "fjell://" + "x" * 970}}}
+    both = fields | chosen
+    drafting.edit_message(campaign, both, None)
     make_credential(site, Channel.APNS)
+    changed = both | {"title": "Another"}
     with pytest.raises(ValidationError) as refused:
-        drafting.edit_message(campaign, {"url": "https://shop.example/" + "x" * 900} | fields, None)
-    assert "too large for" in refused.value.message_dict["body"][0]
+        drafting.edit_message(campaign, changed, None)
+    (sentence,) = refused.value.message_dict["body"]
+    assert "bytes too large for apps" in sentence
+    assert sentence.endswith("Shorten the text, the addresses or the links.")
+    drafting.edit_message(campaign, changed | {"app": {}}, None)
 
 
 # What is seen of it
