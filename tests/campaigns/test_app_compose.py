@@ -12,6 +12,7 @@ from accounts.models import Role, Site, User
 from campaigns import drafting, planning, starting
 from campaigns.models import Campaign, Message
 from subscribers.models import Channel
+from tests.campaigns.calling import caller
 from tests.campaigns.test_compose import WORDS
 from tests.factories import (
     make_app,
@@ -217,3 +218,49 @@ def test_another_cell_keeps_the_options(client: Client, campaign: Campaign) -> N
     assert Message.objects.get().app == STORED
     page = client.get(f"{at(campaign)}?cell=B").content.decode()
     assert 'value="offers"' in page
+
+
+def test_the_api_reads_and_writes_the_same(site: Site) -> None:
+    call = caller(site)
+    given = {"app": STORED, "devices": "mobile", "inbox": True, "inbox_days": 14}
+    made = call("post", "", {"title": "Winter", "url": "https://shop.example/"} | given)
+    assert made.status_code == 201, made.json()
+    path = f"{made.json()['id']}/"
+    said = call("get", path).json()
+    assert {name: said[name] for name in given} == given
+    changed = call("patch", path, {"app": {"ios": {"badge": None}}, "inbox": False}).json()
+    assert (changed["app"], changed["inbox"], changed["inbox_days"]) == ({}, False, 14)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        ({"app": {"ios": {"link": "javascript:alert(1)"}}}, "app", "ios, link: "),
+        ({"app": {"amiga": {}}}, "app", "Apps are of one of"),
+        ({"app": {"ios": {"bagde": 1}}}, "app", "ios, bagde: There is no such field"),
+        ({"app": [1]}, "app", "object of objects"),
+        ({"devices": "phones"}, "devices", "phones"),
+        ({"inbox": "perhaps"}, "inbox", "boolean"),
+        ({"inbox_days": 0}, "inbox_days", "1"),
+        ({"inbox_days": 91}, "inbox_days", "90"),
+    ],
+    ids=["link", "system", "option", "shape", "devices", "inbox", "no day", "too many"],
+)
+def test_the_api_says_by_field_what_is_wrong(
+    site: Site, body: dict[str, Any], field: str, says: str
+) -> None:
+    campaign = make_campaign(site)
+    refused = caller(site)("patch", f"{campaign.pk}/", body)
+    assert refused.status_code == 400
+    assert set(refused.json()) == {field}
+    assert says in str(refused.json()[field])
+    assert Message.objects.get().app == {} and not Campaign.objects.get().inbox
+
+
+def test_devices_are_fixed_once_it_has_started(site: Site, campaign: Campaign) -> None:
+    starting.start(campaign)
+    call = caller(site)
+    for body in ({"devices": "recent"}, {"inbox": True}, {"inbox_days": 7}):
+        assert call("patch", f"{campaign.pk}/", body).status_code == 409, body
+    assert call("patch", f"{campaign.pk}/", {"app": STORED}).status_code == 200
+    assert Campaign.objects.get().devices == "every"
