@@ -221,7 +221,7 @@ def test_what_apps_could_not_take_is_refused_where_there_are_apps(
     (sentence,) = refused.value.message_dict["body"]
     assert "bytes too large for apps" in sentence
     assert sentence.endswith("Shorten the text, the addresses or the links.")
-    drafting.edit_message(campaign, changed | {"app": {}}, None)
+    drafting.edit_message(campaign, changed | {"body": ""}, None)
 
 
 # What is seen of it
