@@ -112,7 +112,7 @@ def plan(findings: Findings, site: Site) -> None:
     assert whose is not None
     with connection.cursor() as cursor:
         asked = inbox.asked(whose, timezone.now())
-        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF) {inbox.ENTRIES}", asked)
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {inbox.ENTRIES}", asked)
         for (line,) in cursor.fetchall():
             findings.print(f"    {line}")
 
@@ -159,15 +159,21 @@ def figures(
     who: Sequence[str],
     aim: float | None = None,
 ) -> None:
-    """Milliseconds of a request: of the middle one, and of the slowest in twenty."""
-    took = []
+    """Milliseconds of a request: of the middle one, of the slowest in twenty, and what this process
+    worked for one. The aim is held to that: the rest is PostgreSQL's (above), and waiting for it
+    and for whatever else the machine does."""
+    took, worked = [], time.process_time()
     for one in who:
         begun = time.perf_counter()
         act(one)
         took.append((time.perf_counter() - begun) * 1_000)
+    work = (time.process_time() - worked) * 1_000 / len(who)
     middle, slow = statistics.median(took), statistics.quantiles(took, n=20)[-1]
-    aimed = {} if aim is None else {"aim": f"{aim:g} ms", "held": middle <= aim}
-    findings.say(what, f"{middle:.1f} ms, 95 % within {slow:.1f} ms", **aimed)  # type: ignore[arg-type]
+    figure = f"{work:.1f} ms of work; {middle:.1f} ms in all, 95 % within {slow:.1f} ms"
+    if aim is None:
+        findings.say(what, figure)
+    else:
+        findings.say(what, figure, f"{aim:g} ms of work", work <= aim)
 
 
 if __name__ == "__main__":

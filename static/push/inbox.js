@@ -111,14 +111,15 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
     if (!token) throw 0;
     const inbox = conf.server + "/push/" + conf.site + "/inbox/";
     const response = await send(inbox + path, method, data, { Authorization: "Bearer " + token });
-    if (response.ok) return response.json();
+    const answer = await response.json();
+    if (response.ok) return answer;
     if (again || response.status !== 403) throw 0;
     token = 0;
     return call(method, path, data, true);
   };
 
   const show = (root) => {
-    let unread, next, newest, receipts, checked = 0;
+    let unread, next, receipts, newest = new Date(), checked = 0;
     const badge = make("b");
     const said = make("div", { class: "said", role: "status" });
     const list = make("ul", { role: "list" });
