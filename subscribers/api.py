@@ -18,23 +18,9 @@ from accounts import audit
 from accounts.models import ApiKey, Site
 from accounts.paging import CursorPages
 from subscribers import identity, incoming, people
+from subscribers.api_shapes import SubscriptionSerializer
 from subscribers.incoming import Refused
-from subscribers.models import Subscriber, Subscription
-
-
-class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
-    """One device of a person."""
-
-    id = serializers.UUIDField(source="public_id", read_only=True)
-    service = serializers.CharField(read_only=True, help_text="The push service, by name or host.")
-
-    class Meta:
-        model = Subscription
-        fields: tuple[str, ...] = (
-            *("id", "channel", "state", "state_at", "browser", "platform", "app_version"),
-            *("language", "time_zone", "service", "created_at", "last_seen_at"),
-        )
-        read_only_fields = fields
+from subscribers.models import Subscriber
 
 
 class SubscriberSerializer(serializers.ModelSerializer[Subscriber]):

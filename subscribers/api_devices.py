@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.models import ApiKey, Site
 from subscribers import app_devices, incoming, incoming_apps
-from subscribers.api import SubscriptionSerializer
+from subscribers.api_shapes import SubscriptionSerializer
 from subscribers.incoming import Refused
 from subscribers.models import Subscription
 
