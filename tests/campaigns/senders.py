@@ -13,6 +13,12 @@ BUSY = Outcome(OutcomeKind.RETRY, 429, "429", retry_after=60.0)
 LATER = Outcome(OutcomeKind.RETRY, None, "connect")
 
 
+def address_of(request: DeliveryRequest) -> str:
+    """What its device is known by on the ledger."""
+    endpoint = request[0]
+    return endpoint.url if isinstance(endpoint, Endpoint) else str(endpoint.address)
+
+
 class FakeService:
     """Answers by endpoint, else with 201; `log` is what a push service would have seen.
 
@@ -44,8 +50,8 @@ class FakeService:
         return taken
 
     def answer(self, request: DeliveryRequest) -> Outcome:
-        endpoint, message = request
-        address = endpoint.url if isinstance(endpoint, Endpoint) else str(endpoint.address)
+        _endpoint, message = request
+        address = address_of(request)
         self.log.append(address)
         self.topics.append(message.topic)
         self.payloads.append(message.payload)

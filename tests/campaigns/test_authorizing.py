@@ -140,10 +140,12 @@ def test_a_token_is_renewed_with_nothing_on_its_way(
 
     service = Watching()
     google = Google(monkeypatch)
-    renew = google.__call__
-    monkeypatch.setattr(
-        app_tokens, "renew", lambda one: (out.append(len(service.started)), renew(one))
-    )
+
+    def renew(credential: Credential) -> None:
+        out.append(len(service.started))
+        google(credential)
+
+    monkeypatch.setattr(app_tokens, "renew", renew)
     monkeypatch.setattr("campaigns.authorizing.LOOK_SECONDS", 0.0)
     drive(planned(make_campaign(site)), service)
     assert out and set(out) == {0}

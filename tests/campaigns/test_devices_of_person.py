@@ -33,7 +33,7 @@ def site() -> Site:
     return make_site()
 
 
-def seen(ago: int) -> dict[str, object]:
+def seen(ago: int) -> dict[str, Any]:
     return {"last_seen_at": timezone.now() - timedelta(minutes=ago)}
 
 

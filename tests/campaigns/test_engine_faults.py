@@ -34,7 +34,7 @@ from subscribers.transports.messages import Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
 from tests.campaigns.locks import Meanwhile
-from tests.campaigns.senders import FakeService
+from tests.campaigns.senders import FakeService, address_of
 from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +184,7 @@ class Crowded(FakeService):
 
     def step(self, seconds: float) -> list[tuple[int, Outcome]]:
         for ticket, request in self.started.items():
-            if request[0].url.endswith("/refused"):
+            if address_of(request).endswith("/refused"):
                 del self.started[ticket]
                 return [(ticket, self.answer(request))]
         return super().step(seconds)

@@ -77,7 +77,7 @@ class Service:
         self.amid: Callable[[int], None] = lambda _point: None
 
     def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
-        self.waiting.append((ticket, int(request[0].url.rpartition("/")[2])))
+        self.waiting.append((ticket, int(senders.address_of(request).rpartition("/")[2])))
 
     def step(self, seconds: float) -> list[tuple[int, Outcome]]:
         if not self.waiting:

@@ -14,6 +14,7 @@ from campaigns.sending import Turn
 from subscribers.models import Subscription
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 from tests.campaigns.engine import check_books
+from tests.campaigns.senders import address_of
 from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ class Limiting:
         ended = []
         while self.later and self.later[0][0] <= time.monotonic():
             _leave_at, ticket, request = heapq.heappop(self.later)
-            ended.append((ticket, self.answer(request[0].url)))
+            ended.append((ticket, self.answer(address_of(request))))
         return ended
 
     def withdraw(self) -> list[int]:

@@ -28,7 +28,7 @@ from subscribers.models import Subscription, TestDevice
 from subscribers.transports.messages import DeliveryRequest, Outcome, OutcomeKind
 from tests.campaigns import senders
 from tests.campaigns.engine import check_books, drive
-from tests.campaigns.senders import FakeService
+from tests.campaigns.senders import FakeService, address_of
 from tests.factories import (
     PUSH_ORIGIN,
     make_campaign,
@@ -201,7 +201,7 @@ class Stubborn(FakeService):
     """A fault of ours for one device, wherever its request is made."""
 
     def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
-        if request[0].url.endswith("/d1"):
+        if address_of(request).endswith("/d1"):
             raise RuntimeError("a fault of ours")
         super().start(ticket, request, leave_at)
 
