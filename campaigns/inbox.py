@@ -61,6 +61,8 @@ FROM (
     WHERE d.month = run.month AND d.run_id = run.id
         AND d.subscription_id = ANY(%(devices)s::bigint[])
         AND (d.state = ANY(%(sent)s) OR (d.state = 5 AND d.reason = 'inbox_only'))
+        AND COALESCE(d.sent_at, d.settled_at, run.started_at) >= COALESCE((%(moved)s::timestamptz[])
+            [array_position(%(devices)s::bigint[], d.subscription_id)], '-infinity')
     ORDER BY d.state = ANY(%(reporting)s) DESC, at LIMIT 1
 ) AS d
 LEFT JOIN campaigns_message AS message
@@ -93,11 +95,16 @@ ON CONFLICT (subscriber_id, run_id) DO UPDATE
 
 @dataclass(frozen=True)
 class Person:
-    """Whose inbox it is, with the keys of their devices."""
+    """Whose inbox it is, with the keys of their devices.
+
+    `moved`: since when each of these is theirs, None if always: what somebody else was sent there
+    before is not theirs to read.
+    """
 
     id: UUID
     site: Site
     devices: tuple[int, ...]
+    moved: tuple[datetime | None, ...] = ()
 
 
 class Entry(NamedTuple):
@@ -142,9 +149,9 @@ def person(site: Site, external_id: str) -> Person | None:
     """Whom the site calls so; None for somebody of whom nothing is known. One statement."""
     devices = Subscription.objects.filter(subscriber=OuterRef("pk")).order_by("-last_seen_at", "pk")
     found = Subscriber.objects.filter(site=site, external_id=external_id).values_list(
-        "pk", ArraySubquery(devices.values("pk")[:MOST_DEVICES])
+        "pk", *(ArraySubquery(devices.values(one)[:MOST_DEVICES]) for one in ("pk", "moved_at"))
     )
-    return next((Person(pk, site, tuple(keys)) for pk, keys in found), None)
+    return next((Person(pk, site, tuple(ids), tuple(moved)) for pk, ids, moved in found), None)
 
 
 def page(whose: Person, *, size: int, after: str = "") -> Page:
@@ -208,6 +215,7 @@ def asked(whose: Person, now: datetime) -> dict[str, Any]:
         "site": whose.site.pk,
         "person": whose.id,
         "devices": list(whose.devices),
+        "moved": list(whose.moved),
         "sent": list(SENT),
         "reporting": list(REPORTING),
         "now": now,

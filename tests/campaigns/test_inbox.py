@@ -286,6 +286,18 @@ def test_signed_in_elsewhere_the_inbox_is_the_same(site: Site, device: Subscript
     assert sorted(Visitor(site).titles()) == ["Before", "Mine"]
 
 
+def test_who_signs_in_on_the_device_of_another_reads_nothing_of_theirs(
+    site: Site, device: Subscription
+) -> None:
+    sent(site, device, "Hers")
+    identity.change(device, Change(external_id="ola"))
+    his = Visitor(site, "ola")
+    assert (his.titles(), his.items()["unread"]) == ([], 0)
+    delivered(begun(in_inbox(site, "His")), device)
+    assert his.titles() == ["His"]
+    assert Visitor(site).titles() == []
+
+
 def test_inbox_only_by_the_engine(site: Site) -> None:
     """A device without an address takes part in campaigns that are in the inbox, and no others."""
     visitor = Visitor(site)
