@@ -25,6 +25,7 @@ from demo.appservice.http import Answer, Request
 PROJECT = "fjell-og-fjord"
 REAL_URI = "https://oauth2.googleapis.com/token"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# With any of these one may send; Firebase's own library asks for more beside them.
 SCOPES = frozenset(
     {
         "https://www.googleapis.com/auth/firebase.messaging",
@@ -146,7 +147,7 @@ class Google:
         scopes = str(claims.get("scope", "")).split()
         if not scopes:
             raise OauthError("invalid_scope", "Empty or missing scope not allowed.")
-        if not SCOPES.issuperset(scopes):
+        if not SCOPES.intersection(scopes):
             raise OauthError(
                 "invalid_scope",
                 "Invalid OAuth scope or ID token audience provided.",
