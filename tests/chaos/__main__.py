@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from tests.chaos.pushing import CHANNELS
 from tests.chaos.stack import Sizes, Stack, running
 
 # Many windows for few recipients: a suite has not the time for more.
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=seeds, default=[*range(1, 21)], help="17, or 1-200")
     parser.add_argument("--recipients", type=int, default=2_000)
     parser.add_argument("--lease", type=int, default=60, help="seconds; the product's are 60")
+    parser.add_argument("--transports", type=transports, default=CHANNELS, help="web,fcm,apns")
     parser.add_argument("--keep", action="store_true", help="leave the logs for a look")
     parser.add_argument("--talk", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -36,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = SMALL if given.talk else Sizes()
     sizes = replace(sizes, lease=given.lease)
     with running(var_dir, sizes, keep=given.keep) as stack:
+        stack.push.channels = given.transports
         if given.talk:
             return talk(stack, given.recipients)
         return play_all(stack, given.seeds, given.recipients)
@@ -47,12 +50,21 @@ def seeds(text: str) -> list[int]:
     return list(range(int(first), int(last or first) + 1))
 
 
+def transports(text: str) -> tuple[str, ...]:
+    """Some of web, fcm, apns; each gets the same share of the devices."""
+    chosen = tuple(name for name in CHANNELS if name in text.split(","))
+    if len(chosen) != len(text.split(",")):
+        raise argparse.ArgumentTypeError(f"choose of {', '.join(CHANNELS)}")
+    return chosen
+
+
 def play_all(stack: Stack, chosen: list[int], recipients: int) -> int:
     from tests.chaos.mixes import of_seed
     from tests.chaos.play import Report, play
     from tests.chaos.population import populate
 
-    say(f"{len(chosen)} seeds, {recipients} devices, {stack.sizes}")
+    on = ", ".join(stack.push.channels)
+    say(f"{len(chosen)} seeds, {recipients} devices ({on}), {stack.sizes}")
     population = populate(stack.push, recipients)
     reports: list[tuple[int, Report]] = []
     for seed in chosen:
@@ -67,7 +79,9 @@ def play_all(stack: Stack, chosen: list[int], recipients: int) -> int:
     for seed, report in reports:
         say(line(seed, report))
     for seed in broken:
-        say(f"Play it again: make chaos SEED={seed} RECIPIENTS={recipients}")
+        only = "" if stack.push.channels == CHANNELS else ",".join(stack.push.channels)
+        more = f' ARGS="--transports {only}"' if only else ""
+        say(f"Play it again: make chaos SEED={seed} RECIPIENTS={recipients}{more}")
     say(f"{len(broken)} of {len(chosen)} seeds broke an invariant.")
     return 1 if broken else 0
 

@@ -101,8 +101,11 @@ def freeze_sender(scene: Scene) -> bool:
     if (found := busy(scene)) is None:
         return False
     horse = found[1]
+    try:
+        os.kill(horse, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False  # its job has ended in this moment
     scene.may_lose(1)
-    os.kill(horse, signal.SIGSTOP)
     scene.endure(scene.stack.sizes.lease + 2)
     with contextlib.suppress(ProcessLookupError):
         os.kill(horse, signal.SIGCONT)
@@ -193,12 +196,11 @@ def failed_commits(scene: Scene) -> bool:
 
 
 def answers(rule: Rule, share: float = 0.05, least: int = 5) -> Act:
-    """The next requests (a share of the audience) meet a rule of the push service."""
+    """The next requests (a share of the audience, on all channels) meet a rule."""
 
     def act(scene: Scene) -> bool:
         number = max(round(share * len(scene.audience)), least)
-        scene.stack.push.misbehave({**rule, "next": number})
-        return True
+        return scene.stack.push.misbehave(rule, number)
 
     return act
 
@@ -249,9 +251,11 @@ FAULTS: dict[str, Act] = {
     "postgres_stop": postgres_stop,
     "postgres_frozen": postgres_frozen,
     "failed_commits": failed_commits,
-    "accept_then_reset": answers({"action": "reset", "accept": True}, 0.02),
+    "accept_then_reset": answers({"action": "reset", "accept": True}, 0.005, 3),
     "hang": answers({"action": "hang", "seconds": 30, "accept": True}, 0.02),
     "hang_unaccepted": answers({"action": "hang", "seconds": 30}, 0.01),
+    "goaway": answers({"action": "goaway", "accept": True}, 0.005, 2),
+    "refused_stream": answers({"action": "refuse"}, 0.02),
     "limited": answers({"status": 429, "headers": {"Retry-After": "2"}}, 0.03),
     "unavailable": unavailable,
     "deploys": deploys,

@@ -70,7 +70,7 @@ def play(stack: Stack, population: Population, mix: Mix) -> Report:
     seconds = time.monotonic() - began
     evidence = persistently(scene.evidence)
     violations = [str(violation) for violation in check(evidence)] + scene.trouble
-    stack.push.replace([])
+    stack.push.behave(gone=[], refused=[], latency=0.0)
     tidy(scene)
     return Report(
         name=mix.name,
@@ -97,14 +97,12 @@ def begin(stack: Stack, population: Population, mix: Mix) -> tuple[Scene, list[i
     meant = [d for d in population.devices if not mix.languages or d.language in mix.languages]
     shuffled = rng.sample(meant, len(meant))
     gone, refused, leaving = cut(shuffled, mix.gone, mix.refused, mix.leaving)
-    stack.push.replace(
-        [
-            {"status": 410, "tokens": [device.token for device in gone]},
-            {"status": 413, "tokens": [device.token for device in refused]},
-            {"action": "slow", "seconds": mix.latency},
-        ]
+    stack.push.behave(
+        gone=[device.token for device in gone],
+        refused=[device.token for device in refused],
+        latency=mix.latency,
     )
-    logged, lost = stack.push.accepted(), stack.push.answers_lost()
+    logged, lost = stack.push.marks(), stack.push.answers_lost()
     campaign = make_campaign(population.site, rule=mix.rule, name=mix.name, throttle=mix.throttle)
     run, trouble = start(stack, campaign, mix.start)
     scene = Scene(

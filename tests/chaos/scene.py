@@ -38,7 +38,7 @@ class Scene:
     rng: Random
     outage: float
     deploys: int
-    logged_before: int
+    logged_before: tuple[int, int]
     lost_before: int
     bound: int = 0
     faults: list[str] = field(default_factory=list)
@@ -46,8 +46,8 @@ class Scene:
     tended_at: float = 0.0
 
     def accepted(self) -> int:
-        """How many the push service has accepted in this run."""
-        return self.stack.push.accepted() - self.logged_before
+        """How many the push services have accepted in this run."""
+        return sum(self.stack.push.marks()) - sum(self.logged_before)
 
     def until(self, share: float) -> bool:
         """Wait until this share of the audience was accepted; False if the run ends before."""

@@ -1,4 +1,4 @@
-"""A whole Beckon to strike at: PostgreSQL, Valkey, workers, tickers and a push service, all real.
+"""A whole Beckon to strike at: PostgreSQL, Valkey, workers, tickers and push services, all real.
 
 Each process is ours to kill by its id. What dies is started again by `tend`, as `manage.py up` or
 a system's supervisor would.
@@ -23,7 +23,7 @@ from config.embedded import processes
 from config.embedded.postgres import Postgres
 from config.embedded.valkey import Valkey
 from config.supervisor.family import Family
-from tests.chaos.pushing import PushService
+from tests.chaos.pushing import AppService, PushService, PushServices
 from tests.running import ROOT, SETTINGS
 
 SUPERVISED = ("DATABASE_URL", "REDIS_URL", "DEMO", "WORKERS")
@@ -49,22 +49,27 @@ class Stack:
         self.sizes = sizes
         self.postgres = Postgres(var_dir)
         self.valkey = Valkey(var_dir)
-        self.push_port = free_port()
-        self.push_origin = f"http://127.0.0.1:{self.push_port}"
-        self.push = PushService(self.push_origin, var_dir / "pushservice")
-        self.env = environment(var_dir, self.push_origin, sizes)
+        self.ports = {"pushservice": free_port(), "appservice": free_port()}
+        web, apps = (f"http://127.0.0.1:{port}" for port in self.ports.values())
+        self.push = PushServices(
+            PushService(web, var_dir / "pushservice"),
+            AppService(apps, var_dir / "appservice", at_once=sizes.in_flight),
+        )
+        self.env = environment(var_dir, self.push, sizes)
         self.wanted = {"worker": 0, "ticker": tickers}
         self.processes: dict[str, list[subprocess.Popen[bytes]]] = {"worker": [], "ticker": []}
-        self.service: subprocess.Popen[bytes] | None = None
+        self.services: list[subprocess.Popen[bytes]] = []
         self.family = Family()
 
     def start_servers(self) -> None:
         self.postgres.start()
         self.valkey.start()
-        command = [sys.executable, "-m", "demo.pushservice", "--port", str(self.push_port)]
-        self.service = self.spawn("push", [*command, "--data", str(self.push.data)])
+        for name, port in self.ports.items():
+            command = [sys.executable, "-m", f"demo.{name}", "--port", str(port)]
+            data = ["--data", str(self.var_dir / name)]
+            self.services.append(self.spawn(name, [*command, *data]))
         if not processes.wait_for(self.push.is_up, START_SECONDS):
-            raise AssertionError("the push service did not start")
+            raise AssertionError("the push services did not start")
 
     def spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         log = self.var_dir / "log" / f"{name}.log"
@@ -86,8 +91,7 @@ class Stack:
         self.family.bury(mine | server_pids(self))
 
     def all_processes(self) -> list[subprocess.Popen[bytes]]:
-        service = [self.service] if self.service else []
-        return [*self.processes["worker"], *self.processes["ticker"], *service]
+        return [*self.processes["worker"], *self.processes["ticker"], *self.services]
 
     def workers(self) -> list[subprocess.Popen[bytes]]:
         return [worker for worker in self.processes["worker"] if worker.poll() is None]
@@ -125,8 +129,8 @@ class Stack:
     def stop(self) -> None:
         self.wanted = {"worker": 0, "ticker": 0}
         self.kill_senders()
-        if self.service:
-            processes.stop(self.service, signal.SIGTERM, 5)
+        for service in self.services:
+            processes.stop(service, signal.SIGTERM, 5)
         self.valkey.stop()
         self.postgres.stop()
         self.family.end()
@@ -153,7 +157,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def environment(var_dir: Path, push_origin: str, sizes: Sizes) -> dict[str, str]:
+def environment(var_dir: Path, push: PushServices, sizes: Sizes) -> dict[str, str]:
     """A user's environment with our own settings alone."""
     ours = {*SETTINGS, *SUPERVISED}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
@@ -163,7 +167,8 @@ def environment(var_dir: Path, push_origin: str, sizes: Sizes) -> dict[str, str]
         "VAR_DIR": str(var_dir),
         "SECRET_KEY": secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "EXTRA_PUSH_ORIGINS": push_origin,
+        "EXTRA_PUSH_ORIGINS": ",".join(sorted(push.origins)),
+        **push.apps.settings(),
         "SEND_BATCH": str(sizes.batch),
         "SEND_WINDOW": str(sizes.window),
         "SEND_IN_FLIGHT": str(sizes.in_flight),

@@ -7,7 +7,6 @@ was accepted that knows nothing of the ledger.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import crypto
 from accounts.models import Site
 from campaigns import finishing, leases, planning, starting
 from campaigns.models import Batch, Campaign, Delivery, Gate, Run
@@ -25,13 +23,12 @@ from campaigns.sending import Sender, Turn
 from demo.appservice.run import running as apps_running
 from demo.pushservice.run import running as web_running
 from subscribers.models import Channel, Credential, Subscription
-from subscribers.transports import addresses
 from subscribers.transports.client import PushClient
 from subscribers.transports.keys import VapidSigner
 from tests.chaos.checker import FINAL, Evidence, Violation, check
-from tests.chaos.population import decode, encode
-from tests.chaos.pushing import AppService, PushService, Rule
-from tests.factories import make_app, make_credential, make_subscription
+from tests.chaos.population import address, connect, decode, encode
+from tests.chaos.pushing import AppService, PushService, PushServices, Rule
+from tests.factories import make_app, make_subscription
 
 CHANNELS = (Channel.WEB, Channel.FCM, Channel.APNS)
 # A request that has no answer by then has none; long enough for a machine that is busy.
@@ -55,9 +52,7 @@ class Stands:
         found = self.apps.settings()
         for name, value in found.items():
             setattr(to, name, value)
-        to.EXTRA_PUSH_ORIGINS = frozenset(
-            {self.web.origin, found["FCM_ORIGIN"], found["APNS_ORIGIN"]}
-        )
+        to.EXTRA_PUSH_ORIGINS = frozenset(PushServices(self.web, self.apps).origins)
 
     def misbehave(self, channel: Channel, *rules: Rule) -> None:
         """From now on, on this channel alone."""
@@ -114,30 +109,6 @@ def sending(ca_file: str | None) -> Iterator[PushSender]:
 def browser(site: Site, device: dict[str, Any]) -> Subscription:
     keys = {name: decode(value) for name, value in device["keys"].items()}
     return make_subscription(site, endpoint=device["endpoint"], **keys)
-
-
-def address(channel: Channel, phone: dict[str, Any]) -> str:
-    make = addresses.fcm if channel == Channel.FCM else addresses.apns
-    return make(phone["app"], phone["token"])
-
-
-def connect(site: Site, channel: Channel, keys: dict[str, Any]) -> Credential:
-    """The site's key for a channel of apps, without a token: the senders see to that."""
-    bare = {"token": None, "token_at": None, "token_until": None}
-    if channel == Channel.FCM:
-        google = keys["google"]
-        secret = json.dumps(google).encode()
-        of_project = {"name": google["project_id"], "private_key": crypto.encrypt(secret)}
-        return make_credential(site, channel, **of_project, **bare)
-    apple = keys["apple"]
-    return make_credential(
-        site,
-        channel,
-        name=apple["team_id"],
-        details={"key_id": apple["key_id"], "bundle_ids": apple["bundle_ids"]},
-        private_key=crypto.encrypt(apple["p8"].encode()),
-        **bare,
-    )
 
 
 # Runs

@@ -1,5 +1,7 @@
 """Every fault of push-reference section 3.5, once, on a real stack: PostgreSQL, Valkey and RQ.
 
+A third of the devices each are browsers, apps at Firebase and apps at Apple.
+
 `python -m tests.chaos` plays them, here as there; `make chaos` plays many more.
 """
 
@@ -20,6 +22,8 @@ from tests.running import ROOT
 pytestmark = pytest.mark.xdist_group("chaos")
 
 RECIPIENTS = 240
+# Of each answer: so that there is time to strike, with three services that take messages at once.
+SLOW = 0.25
 Faults = list[tuple[float, str]]
 # Several in one run, so that what a dead sender held is waited for once. Ten deploys are for
 # `make chaos`: starting so many workers is all that they would cost here.
@@ -42,6 +46,8 @@ SENDS: dict[str, tuple[str, Faults]] = {
             (0.2, "accept_then_reset"),
             (0.3, "limited"),
             (0.4, "unavailable"),
+            (0.5, "goaway"),
+            (0.6, "refused_stream"),
         ],
     ),
     "redis": (
@@ -109,14 +115,14 @@ def driver() -> Iterator[Driver]:
 def test_a_send_under_fire(driver: Driver, name: str) -> None:
     start, faults = SENDS[name]
     small = {"workers": 1 if name == "machine" else 2, "deploys": 3, "outage": 1.5}
-    report = driver.play(name=name, seed=1, start=start, faults=faults, **small)
+    report = driver.play(name=name, seed=1, start=start, faults=faults, latency=SLOW, **small)
     assert report["violations"] == [], report
     assert report["missed"] == [], report
     assert report["counts"].get("accepted", 0) > 0.5 * RECIPIENTS, report
 
 
 def test_a_restored_dump_comes_up_paused(driver: Driver) -> None:
-    report = driver.play(name="restored", seed=1, faults=[])
+    report = driver.play(name="restored", seed=1, faults=[], latency=SLOW)
     assert report["faults"] == ["restored_dump"]
     assert report["violations"] == [], report
 
