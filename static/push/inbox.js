@@ -35,6 +35,7 @@ i{display:block;height:24px;width:24px;background:currentColor;forced-color-adju
 clip-path:path("M12 2a7 7 0 0 0-7 7q0 6-3 9h20q-3-3-3-9a7 7 0 0 0-7-7m-3 18a3 3 0 0 0 6 0")}
 b{position:absolute;inset:2px auto auto 23px;min-width:18px;padding:0 5px;border-radius:9px;
 background:var(--a);color:var(--o);font:600 11px/18px system-ui;text-align:center}
+.panel:focus{outline:0}
 .panel{position:fixed;inset:var(--y) auto auto var(--x);margin:0;padding:0;width:380px;
 max-height:min(620px,100vh - var(--y) - 16px);overflow:auto;
 border:1px solid var(--l);border-radius:12px;background:var(--s);color:var(--i);

@@ -56,7 +56,8 @@ class Bell:
 
     def arrive(self, path: str = "/") -> None:
         self.page.goto(self.origin + path)
-        expect(self.button).to_be_visible()
+        # The first request of a server loads what it needs: patience on a busy machine.
+        expect(self.button).to_be_visible(timeout=30_000)
 
     @property
     def button(self) -> Locator:
