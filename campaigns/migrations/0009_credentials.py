@@ -1,6 +1,6 @@
 """Trials are of credentials, which VAPID keys have become."""
 
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -10,4 +10,12 @@ class Migration(migrations.Migration):
         ('subscribers', '0006_credentials'),
     ]
 
-    operations = [migrations.RenameField('trial', 'vapid_key', 'credential')]
+    operations = [
+        # A constraint does not follow the field that it names.
+        migrations.RemoveConstraint(model_name='trial', name='trial_once'),
+        migrations.RenameField('trial', 'vapid_key', 'credential'),
+        migrations.AddConstraint(
+            model_name='trial',
+            constraint=models.UniqueConstraint(fields=('run', 'credential', 'origin'), name='trial_once'),
+        ),
+    ]

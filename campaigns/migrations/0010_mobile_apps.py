@@ -21,10 +21,6 @@ class Migration(migrations.Migration):
                 ('deleted_at', models.DateTimeField(null=True)),
             ],
         ),
-        migrations.RemoveConstraint(
-            model_name='trial',
-            name='trial_once',
-        ),
         migrations.AddField(
             model_name='batch',
             name='receipts',
@@ -58,10 +54,6 @@ class Migration(migrations.Migration):
             model_name='trial',
             name='credential',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='subscribers.credential'),
-        ),
-        migrations.AddConstraint(
-            model_name='trial',
-            constraint=models.UniqueConstraint(fields=('run', 'credential', 'origin'), name='trial_once'),
         ),
         migrations.AddField(
             model_name='inboxmark',
