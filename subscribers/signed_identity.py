@@ -36,7 +36,7 @@ def read(site: Site, token: str) -> str:
     if len(token) > MAX_TOKEN or not _COMPACT.fullmatch(token):
         _refuse("This is no signed identity: a JWT of at most 2,048 characters.")
     claims = _claims(site, token)
-    now = time.time()
+    now = int(time.time())  # as a float it could not be compared with whatever stands in a token
     if claims["exp"] - min(now, claims.get("iat", now)) > LIFETIME + LEEWAY:
         _refuse("A signed identity holds for an hour at most (exp).")
     if not storable(claims["sub"]):

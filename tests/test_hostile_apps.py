@@ -1,0 +1,124 @@
+"""What strangers and careless admins send about apps: an answer each time, and never much work."""
+
+import base64
+import hmac
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from accounts import crypto
+from accounts.models import Site
+from subscribers import app_files, signed_identity
+from subscribers.incoming import Refused
+from tests.factories import make_site
+from tests.subscribers.apps import account
+
+NOW = int(time.time())
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    return make_site()
+
+
+def encoded(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def signed(site: Site, claims: str, header: str = '{"alg":"HS256"}') -> str:
+    """A token with the site's own signature: JSON as no library writes it."""
+    text = encoded(header.encode()) + b"." + encoded(claims.encode())
+    mac = hmac.digest(crypto.decrypt(site.identity_secret), text, "sha256")
+    return (text + b"." + encoded(mac)).decode()
+
+
+def refused(site: Site, token: str) -> None:
+    with pytest.raises(Refused) as caught:
+        signed_identity.read(site, token)
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[1]",
+        "{}",
+        "null",
+        "1e999",
+        "-1e999",
+        "NaN",
+        "9" * 400,
+        '"' + "9" * 1000 + '"',
+        "-" + "9" * 400,
+    ],
+    ids=["list", "object", "null", "infinity", "minus", "nan", "long", "text", "long ago"],
+)
+def test_absurd_times(name: str, value: str, site: Site) -> None:
+    times = {"exp": str(NOW + 600), name: value}
+    said = ",".join(f'"{key}":{one}' for key, one in times.items())
+    token = signed(site, f'{{"sub":"kari","aud":"{site.key}",{said}}}')
+    if name == "nbf" and value.startswith("-9"):
+        assert signed_identity.read(site, token) == "kari"  # it holds since long ago
+    else:
+        refused(site, token)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '{"alg":["HS256"]}',
+        '{"alg":{"HS256":1}}',
+        '{"alg":null}',
+        '{"alg":"none"}',
+        '{"alg":"HS256","kid":{}}',
+        '{"alg":"HS256","crit":5}',
+        '{"alg":"HS256","crit":["b64"],"b64":false}',
+        '["HS256"]',
+        "5",
+        "[" * 600,
+    ],
+)
+def test_absurd_headers(header: str, site: Site) -> None:
+    claims = f'{{"sub":"kari","aud":"{site.key}","exp":{NOW + 600}}}'
+    assert signed_identity.read(site, signed(site, claims)) == "kari"
+    refused(site, signed(site, claims, header))
+
+
+def test_half_a_pair_in_a_key_of_firebase() -> None:
+    with pytest.raises(app_files.BadFile):
+        app_files.service_account(json.dumps(account(private_key="\ud800")).encode())
+
+
+def test_a_certificate_of_no_known_version() -> None:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    made = made.public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+    made = made.not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+    data = made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    version = bytes.fromhex("a003020102")
+    assert data.count(version) == 1
+    with pytest.raises(app_files.BadFile):
+        app_files.apns_key(data.replace(version, bytes.fromhex("a003020107")))
+
+
+def test_no_work_for_a_huge_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To load an RSA key of 8,192 bits takes seconds, on upload and at each token."""
+
+    def loads(*_given: object, **_options: object) -> None:
+        pytest.fail("it was loaded")
+
+    monkeypatch.setattr(app_files, "load_pem_private_key", loads)
+    lines = "\n".join(["A" * 64] * 98)  # as many as such a key has
+    pem = f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(app_files.BadFile):
+        app_files.service_account(json.dumps(account(private_key=pem)).encode())
+    with pytest.raises(app_files.BadFile):
+        app_files.apns_key(pem.encode())
