@@ -14,8 +14,17 @@ from django.db.models import F
 from campaigns import finishing, leases, planning, sending
 from campaigns.models import Batch, Delivery, Run
 from campaigns.sending import Sender
-from subscribers.models import Subscription
-from subscribers.transports.messages import DeliveryRequest, Message, Outcome, OutcomeKind, Urgency
+from subscribers.models import Channel, Subscription
+from subscribers.transports import addresses
+from subscribers.transports.messages import (
+    AppEndpoint,
+    AppKey,
+    Endpoint,
+    Message,
+    Outcome,
+    OutcomeKind,
+    Urgency,
+)
 
 State = Delivery.State
 ENDS = {
@@ -84,12 +93,18 @@ def send(sender: Sender, window: Sequence[int]) -> list[tuple[int, Outcome]]:
     """The devices of a window and what became of each."""
     message = Message(payload=b"{}", ttl=60, urgency=Urgency.NORMAL, topic="")
     for device in Subscription.objects.select_related("credential").filter(pk__in=window):
-        request: DeliveryRequest = (device.address(), message)
-        sender.start(device.pk, request)
+        sender.start(device.pk, (address_of(device), message))
     outcomes: list[tuple[int, Outcome]] = []
     while answered := sender.step(1.0):
         outcomes += answered
     return outcomes
+
+
+def address_of(device: Subscription) -> Endpoint | AppEndpoint:
+    if device.channel == Channel.WEB:
+        return device.address()
+    key = AppKey(token="a token", base="https://push.example")
+    return AppEndpoint(addresses.parse(device.endpoint), key)
 
 
 @transaction.atomic

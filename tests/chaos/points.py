@@ -25,10 +25,12 @@ from django.utils import timezone
 
 from campaigns.models import Batch, Delivery, Policy, Run
 from campaigns.sending import Sender
-from subscribers.models import Subscription
-from subscribers.transports.messages import DeliveryRequest, Outcome
+from subscribers.models import Channel, Subscription
+from subscribers.transports import addresses
+from subscribers.transports.messages import DeliveryRequest, Endpoint, Outcome
 from tests.campaigns import senders
 from tests.chaos.checker import Evidence
+from tests.factories import PUSH_ORIGIN
 
 NEVER = 10**9
 # How a life can end beside 0 and SIGKILL: its step failed, and it died of it or went on.
@@ -37,6 +39,8 @@ ROUNDS = 6
 WRITES = ("UPDATE", "INSERT", "DELETE", "WITH")
 # What the push service can have under way; what was started beyond that has not left.
 CONNECTIONS = 3
+# No token of an app is shorter.
+LONG = 20
 
 Design = Callable[[Run, Sender], None]
 
@@ -87,7 +91,9 @@ class Service:
         self.under_way: list[tuple[int, str]] = []
 
     def start(self, ticket: int, request: DeliveryRequest, leave_at: float = 0.0) -> None:
-        self.waiting.append((ticket, name_of(request[0].url)))
+        endpoint = request[0]
+        url = endpoint.url if isinstance(endpoint, Endpoint) else str(endpoint.address)
+        self.waiting.append((ticket, name_of(url)))
 
     def step(self, seconds: float) -> list[tuple[int, Outcome]]:
         while self.waiting and len(self.under_way) < CONNECTIONS:
@@ -121,8 +127,22 @@ class Service:
             log.write(f"{line}\n")
 
 
+def address(channel: Channel, name: str) -> str:
+    """Of a device on a channel; each has its own letters and lengths."""
+    padded = name.ljust(LONG, "-")
+    if channel == Channel.FCM:
+        return addresses.fcm("shop-app", padded)
+    if channel == Channel.APNS:
+        return addresses.apns("com.example.shop", padded.encode().hex())
+    return f"{PUSH_ORIGIN}/wpush/v2/{name}"
+
+
 def name_of(endpoint: str) -> str:
-    return endpoint.rpartition("/")[2]
+    """What `address` was made of."""
+    padded = endpoint.rpartition("/")[2]
+    if endpoint.startswith(f"{addresses.APNS}:"):
+        padded = bytes.fromhex(padded).decode()
+    return padded.rstrip("-")
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,39 @@ its silence about ours worth something.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import crypto
 from accounts.models import Site
 from campaigns import ledger, partitions, starting
+from campaigns.claiming import origin_of
 from campaigns.models import Campaign, Cap, Delivery, Policy, Run, Trial, month_of
-from subscribers.models import Subscription
+from subscribers import app_tokens, google_tokens
+from subscribers.models import Channel, Credential, Subscription
 from tests.campaigns.engine import check_books
 from tests.chaos import checker, designs
-from tests.chaos.points import NEVER, Design, FailingPoint, Life, Point, evidence, struck_at
-from tests.factories import PUSH_ORIGIN, make_campaign, make_site, make_subscription
+from tests.chaos.points import (
+    NEVER,
+    Design,
+    FailingPoint,
+    Life,
+    Point,
+    address,
+    evidence,
+    struck_at,
+)
+from tests.factories import make_app, make_campaign, make_site, make_subscription
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -43,7 +58,30 @@ def site(settings: Settings) -> Site:
     settings.SEND_BATCH, settings.SEND_WINDOW, settings.SEND_IN_FLIGHT = 4, 2, 4
     site = make_site()
     for name in DEVICES:
-        make_subscription(site, endpoint=f"{PUSH_ORIGIN}/wpush/v2/{name}")
+        make_subscription(site, endpoint=address(Channel.WEB, name))
+    return site
+
+
+# Each channel has what answers differently, and each batch has each channel.
+MIXED = (
+    *((Channel.WEB, "a"), (Channel.FCM, "b"), (Channel.APNS, "lost-a"), (Channel.FCM, "gone-f")),
+    *((Channel.APNS, "c"), (Channel.WEB, "left"), (Channel.FCM, "lost-f"), (Channel.APNS, "busy")),
+)
+
+
+@pytest.fixture
+def mixed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Browsers and apps; Google gives a token to whoever asks."""
+    settings.SEND_BATCH, settings.SEND_WINDOW, settings.SEND_IN_FLIGHT = 4, 2, 4
+    monkeypatch.setattr(google_tokens, "fetch", lambda _account: ("a token", 3600))
+    site = make_site()
+    for channel, name in MIXED:
+        make = make_subscription if channel == Channel.WEB else partial(make_app, channel=channel)
+        make(site, endpoint=address(channel, name))
+    p8 = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    site.credentials.filter(channel=Channel.APNS).update(private_key=crypto.encrypt(p8))
     return site
 
 
@@ -60,11 +98,13 @@ class Mill:
     def run(self, point: Point) -> tuple[Run, Life]:
         Subscription.objects.update(state=Subscription.State.ACTIVE)
         run = starting.start(make_campaign(self.site, **self.campaign))
-        # The push service is known: several windows may be in flight at once.
-        key = self.site.credentials.get()
-        Trial.objects.create(
-            run=run, credential=key, origin=PUSH_ORIGIN, state=Trial.State.PASSED, answered=200
-        )
+        # The push services are known: several windows may be in flight at once.
+        pairs = Subscription.objects.filter(site=self.site).values_list("credential", "endpoint")
+        for key in self.site.credentials.all():
+            for origin in {origin_of(endpoint) for pk, endpoint in pairs if pk == key.pk}:
+                Trial.objects.create(
+                    run=run, credential=key, origin=origin, state=Trial.State.PASSED, answered=200
+                )
         life = struck_at(run, self.design, self.log, point)
         run.refresh_from_db()
         return run, life
@@ -112,6 +152,35 @@ def test_whenever_a_commit_fails(site: Site, tmp_path: Path, first: int) -> None
 def test_whenever_the_sender_of_a_throttled_run_is_killed(site: Site, tmp_path: Path) -> None:
     mill = Mill(site, designs.engine, tmp_path / "log", throttle=60_000)
     assert list(mill.everywhere(Point, stride=5)) == []
+
+
+class Apps(Mill):
+    """Before each run the apps' tokens have ended, so that its senders renew them."""
+
+    def run(self, point: Point) -> tuple[Run, Life]:
+        for key in self.site.credentials.exclude(channel=Channel.WEB):
+            Credential.objects.filter(pk=key.pk).update(token=None, token_at=None, token_until=None)
+            app_tokens.forget(key.pk)
+        return super().run(point)
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_whenever_a_sender_to_browsers_and_apps_is_killed(
+    mixed: Site, tmp_path: Path, first: int
+) -> None:
+    mill = Apps(mixed, designs.engine, tmp_path / "log")
+    assert list(mill.everywhere(Point, first, stride=3)) == []
+    assert mill.steps > 20, "these were not all steps"
+    run = Run.objects.latest("pk")
+    check_books(run)
+    ends = Delivery.objects.filter(run_id=run.pk, state=State.ACCEPTED)
+    assert ends.count() == 4, "undisturbed, only what was meant to fail"
+
+
+def test_whenever_a_commit_of_a_sender_to_apps_fails(mixed: Site, tmp_path: Path) -> None:
+    mill = Apps(mixed, designs.engine, tmp_path / "log")
+    assert list(mill.everywhere(FailingPoint, stride=5)) == []
+    assert mill.steps > 3, "these were not all commits"
 
 
 class ManyRules(Mill):
@@ -189,15 +258,28 @@ def test_a_wrong_design_is_caught(
     assert {violation.invariant for violation in some(mill.everywhere(Point, stride=3))} == broken
 
 
+@pytest.mark.parametrize(("design", "broken"), WRONG)
+def test_a_wrong_design_is_caught_with_apps_too(
+    mixed: Site, tmp_path: Path, design: Design, broken: set[str]
+) -> None:
+    mill = Mill(mixed, design, tmp_path / "log")
+    assert mill.violations(Point(NEVER))[0] == [], "undisturbed, it is right"
+    assert {violation.invariant for violation in some(mill.everywhere(Point, stride=7))} == broken
+
+
+@pytest.mark.parametrize("audience", ["site", "mixed"])
 def test_a_ledger_that_sends_orphans_again_is_caught(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    audience: str,
 ) -> None:
     def plan_again(lease: Any) -> int:
         ledger.rows(lease, State.SENDING).update(state=State.PLANNED, attempts=F("attempts") - 1)
         return 0
 
     monkeypatch.setattr(ledger, "orphans_to_unknown", plan_again)
-    mill = Mill(site, designs.engine, tmp_path / "log")
+    mill = Mill(request.getfixturevalue(audience), designs.engine, tmp_path / "log")
     assert mill.violations(Point(NEVER))[0] == [], "undisturbed, it is right"
     assert {violation.invariant for violation in some(mill.everywhere(Point, stride=4))} == {"I1"}
 
