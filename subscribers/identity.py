@@ -167,6 +167,7 @@ def erase(person: Subscriber) -> None:
     """
     # Subscriptions first: the order in which everybody locks.
     erasure.remember(list(person.subscriptions.select_for_update().order_by("pk")))
+    erasure.remember_name(person)
     # Nobody records an event of them between the two.
     Subscriber.objects.select_for_update().filter(pk=person.pk).first()
     events.erase(person)

@@ -88,6 +88,8 @@ def _make(site: Site, person: Subscriber | None, external_id: str, opening: Open
     endpoint = f"inbox:{opening.install_id}"
     if erasure.found(site, endpoint, opening.install_id).exists():
         return
+    if person is None and erasure.is_name(site, external_id):
+        return  # erased, and now in a browser that had no device
     browser, platform = browser_and_platform(opening.user_agent)
     person = person or Subscriber.objects.create(site=site, external_id=external_id)
     Subscription.objects.create(

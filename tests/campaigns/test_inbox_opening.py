@@ -119,6 +119,27 @@ def test_who_was_erased_does_not_come_back(site: Site) -> None:
     assert not Subscriber.objects.exists()
 
 
+def test_not_by_another_browser_either(site: Site) -> None:
+    kari(site)
+    other = Visitor(site)
+    other.open()  # no device for who has one, so nothing of this browser is known
+    identity.erase(Subscriber.objects.get())
+    assert said(other.open()) == {"unread": 0}
+    assert not Subscriber.objects.exists()
+    assert said(Visitor(site, external_id="ola").open()) == {"unread": 0}
+    assert Subscriber.objects.get().external_id == "ola"
+
+
+def test_who_was_erased_comes_back_by_saying_yes(site: Site, settings: Settings) -> None:
+    settings.EXTRA_PUSH_ORIGINS = frozenset({PUSH_ORIGIN})
+    visitor = Visitor(site)
+    visitor.open()
+    identity.erase(Subscriber.objects.get())
+    assert Browser(site, install=visitor.install).subscribe().status_code == 201
+    visitor.open()
+    assert Subscription.objects.get().subscriber.external_id == "kari"
+
+
 def test_it_says_that_they_were_here(site: Site) -> None:
     visitor = Visitor(site)
     visitor.open()
