@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.models import Site
@@ -17,7 +17,7 @@ from audiences.catalogue import Scope
 from campaigns import finishing
 from campaigns.deciding import Decision, Terms
 from campaigns.models import Batch, Campaign, Delivery, Run
-from subscribers.models import Subscription
+from subscribers.models import Channel, Subscription
 
 # Of so many batches' worth of devices, those who match: a chunk takes as long for every rule.
 BATCHES_PER_CHUNK = 8
@@ -169,15 +169,22 @@ def peers(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription] |
 
 
 def decided(run: Run, devices: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Those of these devices whose person has been planned on another one before."""
-    earlier = Delivery.objects.filter(
-        month=run.month,
-        run=run,
-        subscription__subscriber=OuterRef("subscriber"),
-        subscription__site=run.campaign.site,
-        subscription_id__lte=run.planned_through,
-    ).exclude(reason="other_device")
-    return devices.filter(Exists(earlier))
+    """Those of these devices whose person has been planned on another one before: of people who
+    have it in their apps, on one that is no app or the other way round."""
+    # Asked for each of these devices: a join would read all of the run so far for every chunk.
+    rows = Delivery.objects.filter(month=run.month, run=run, subscription=OuterRef("pk"))
+    row = rows.exclude(reason="other_device").values("subscription_id")[:1]
+    theirs = Subscription.objects.filter(
+        site=run.campaign.site, subscriber=OuterRef("subscriber"), id__lte=run.planned_through
+    )
+    had = theirs.alias(row=Subquery(row)).filter(row__isnull=False).values("id")
+    if run.campaign.devices == Campaign.Devices.RECENT:
+        return devices.alias(had=Subquery(had[:1])).filter(had__isnull=False)
+    web = Q(channel=Channel.WEB)
+    asked = {"on_web": Subquery(had.filter(web)[:1]), "in_app": Subquery(had.exclude(web)[:1])}
+    return devices.alias(**asked).filter(
+        web & Q(in_app__isnull=False) | ~web & Q(on_web__isnull=False)
+    )
 
 
 def insert(run: Run, through: int) -> list[Planned]:
