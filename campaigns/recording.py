@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from campaigns import leases, ledger, tallies, trials
@@ -36,7 +37,13 @@ MISMATCH = "vapid_mismatch"
 # fault; if most are, it is the setup's.
 TOKEN_REASONS = ("apns_bad_device_token", "apns_device_token_not_for_topic", "fcm_sender_mismatch")
 FEW_TOKENS = 5
-KEY_REASONS = (MISMATCH, "vapid_rejected", "vapid_unusable", "wns_domain_blocked")
+KEY_REASONS = (
+    *(MISMATCH, "vapid_rejected", "vapid_unusable", "wns_domain_blocked"),
+    *("fcm_not_found", "fcm_origin", "apns_origin", "apns_bad_topic", "apns_missing_topic"),
+    *("apns_topic_disallowed", "apns_missing_provider_token"),
+)
+# Refusals of a key in the ledger; of apps all other 401 and 403 are.
+OF_KEY = Q(reason__in=KEY_REASONS) | Q(status_code__in=(401, 403)) & ~Q(reason__in=TOKEN_REASONS)
 # Refusals of a key that works: up to two together, or one in a hundred answers, are those of single
 # addresses, and no more than twenty such in a run. More of them are our key's.
 FEW_REFUSED = 2
@@ -152,10 +159,10 @@ def is_rare(run: Run, pair: Pair, *, refused: int, accepted: int) -> bool:
     if refused > FEW_REFUSED:
         return refused * FEW_AMONG < accepted
     before = Delivery.objects.filter(
+        OF_KEY,
         month=run.month,
         run_id=run.pk,
         state=Delivery.State.REFUSED,
-        reason__in=KEY_REASONS,
         subscription__endpoint__startswith=f"{pair[1]}/",
     )
     return before[:MOST_ALONE].count() < MOST_ALONE
