@@ -7,11 +7,13 @@ after meanwhile, so nothing may be on its way.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from campaigns import ledger
@@ -26,6 +28,8 @@ from subscribers.transports import addresses
 LOOK_SECONDS = 5.0
 # What Google could not give for now is asked for again after so long.
 AGAIN_SECONDS = 30.0
+
+log = logging.getLogger("beckon.sending")
 
 
 @dataclass
@@ -42,17 +46,21 @@ class Authority:
     def __init__(self) -> None:
         self._looked: dict[UUID, float] = {}
         self._stale: dict[UUID, list[Credential]] = {}
+        self._needs: dict[UUID, dict[tuple[int, int], bool]] = {}
         self._troubles: dict[int, Trouble] = {}
 
-    def must_renew(self, site_id: UUID) -> bool:
-        """Whether a token of the site should be renewed now, with nothing on its way."""
-        return any(self._is_time(one) for one in self._ending(site_id))
+    def must_renew(self, site_id: UUID, lease: Lease) -> bool:
+        """Whether a token that a batch needs should be renewed now, with nothing on its way."""
+        return bool(self._due(site_id, lease))
 
-    def renew(self, site_id: UUID) -> None:
+    def renew(self, site_id: UUID, lease: Lease) -> None:
         """Renew what is about to end: one request to Google each, of at most ten seconds."""
-        for credential in self._ending(site_id):
-            if self._is_time(credential):
-                self._renew(credential)
+        for credential in self._due(site_id, lease):
+            self._renew(credential)
+        self.look_again(site_id)
+
+    def look_again(self, site_id: UUID) -> None:
+        """A token of the site is not what it was."""
         self._looked.pop(site_id, None)
 
     def shut(self, site_id: UUID) -> dict[str, Shut]:
@@ -67,8 +75,7 @@ class Authority:
             trouble = self._troubles.get(credential.pk)
             if trouble is None or not trouble.refused:
                 continue
-            planned = ledger.rows(lease, Delivery.State.PLANNED)
-            if planned.filter(subscription__credential=credential).exists():
+            if self._is_needed(credential, lease):
                 # Who lets the run go on may have mended it: then it is asked for at once.
                 del self._troubles[credential.pk]
                 return trouble.refused
@@ -76,24 +83,43 @@ class Authority:
 
     def _ending(self, site_id: UUID) -> list[Credential]:
         if time.monotonic() - self._looked.get(site_id, -LOOK_SECONDS) >= LOOK_SECONDS:
-            self._stale[site_id] = app_tokens.stale(site_id)
+            self._stale[site_id], self._needs[site_id] = app_tokens.stale(site_id), {}
             self._looked[site_id] = time.monotonic()
         return self._stale.get(site_id, [])
+
+    def _due(self, site_id: UUID, lease: Lease) -> list[Credential]:
+        ending = [one for one in self._ending(site_id) if self._is_time(one)]
+        return [one for one in ending if self._is_needed(one, lease)]
 
     def _is_time(self, credential: Credential) -> bool:
         trouble = self._troubles.get(credential.pk)
         return trouble is None or time.monotonic() >= trouble.again_at
+
+    def _is_needed(self, credential: Credential, lease: Lease) -> bool:
+        """Whether anybody of a batch still waits for it; asked once between two looks."""
+        known, of = self._needs[credential.site_id], (credential.pk, lease.batch_id)
+        if of not in known:
+            planned = ledger.rows(lease, Delivery.State.PLANNED)
+            known[of] = planned.filter(subscription__credential=credential).exists()
+        return known[of]
 
     def _renew(self, credential: Credential) -> None:
         refused = ""
         self._troubles.pop(credential.pk, None)
         try:
             app_tokens.renew(credential)
-            return
+            if app_tokens.key_of(credential) is not None:
+                return
+            # It has nearly ended already, or the key was replaced meanwhile.
         except app_tokens.TokenRefused as error:
             refused = str(error)
         except app_tokens.TokenUnavailable:
             pass
+        except DatabaseError:
+            raise
+        except Exception:
+            # Of one credential; browsers and other apps are sent to.
+            log.exception("The token of credential %s could not be renewed", credential.pk)
         self._troubles[credential.pk] = Trouble(time.monotonic() + AGAIN_SECONDS, refused)
 
 

@@ -90,7 +90,7 @@ class Turn:
         self.authority = Authority()
         self.lines: list[Line] = []
         self.flights: dict[int, tuple[Line, Flight]] = {}
-        self.stopping = False
+        self.stopping = self.holding = False
         self.ask_at = 0.0
 
     def run(self, batch_id: int) -> None:
@@ -171,11 +171,21 @@ class Turn:
 
     def must_wait_for_tokens(self) -> bool:
         """Whether a token is to be renewed as soon as nothing is on its way any more."""
-        ending = {line.site_id for line in self.lines if self.authority.must_renew(line.site_id)}
-        if ending and self.flights:
+        self.holding = False
+        try:
+            self.holding = self.surely(self.renewing)
+        except Exception:
+            log.exception("Tokens could not be looked at")
+        return self.holding
+
+    def renewing(self) -> bool:
+        """Renew what batches need and is about to end; True if that has to wait."""
+        held = [(line.site_id, line.lease) for line in self.lines if not line.ended]
+        ending = [one for one in held if self.authority.must_renew(*one)]
+        if ending and (self.flights or any(line.out for line in self.lines)):
             return True
-        for site_id in ending:
-            self.authority.renew(site_id)
+        for one in ending:
+            self.authority.renew(*one)
         return False
 
     def another(self) -> bool:
@@ -194,15 +204,15 @@ class Turn:
     def claim_of(self, line: Line) -> None:
         """Claim a window of a batch; what goes wrong ends this batch only."""
         try:
-            if why := self.authority.refusal(line.site_id, line.lease):
+            if why := self.surely(lambda: self.authority.refusal(line.site_id, line.lease)):
                 raise ImproperlyConfigured(why)
-            limit = line.room()
-            shut = self.services.shut() | self.authority.shut(line.site_id)
-            window = self.surely(lambda: claiming.claim(line.lease, limit, shut))
+            shut = self.services.shut() | self.surely(lambda: self.authority.shut(line.site_id))
+            window = self.surely(lambda: claiming.claim(line.lease, line.room(), shut))
         except Lost:
             self.forget(line)
         except NotReady:
-            line.ended = True  # it is due at once, and looked at anew
+            line.ended = True  # it is due at once
+            self.authority.look_again(line.site_id)
         except ImproperlyConfigured as error:
             # A key of ours that can't be opened stops the run, instead of trying for ever.
             line.ended = True
@@ -253,7 +263,7 @@ class Turn:
         if not self.flights:
             self.rest()
             return
-        busy = any(line.waiting or self.fits(line) for line in self.lines)
+        busy = any(line.waiting or (not self.holding and self.fits(line)) for line in self.lines)
         for ticket, outcome in self.sender.step(0.0 if busy else STEP_SECONDS):
             self.land(ticket, outcome)
 
