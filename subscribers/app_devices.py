@@ -78,6 +78,10 @@ def _register(site: Site, incoming: IncomingDevice) -> tuple[Subscription, bool]
     else:
         if known and twin:
             wanted = _replace(twin, known, wanted)
+        renamed = row.install_id != incoming.install_id
+        if renamed and wanted.external_id is None and site.identity_required:
+            # A token says that it is the same app, but not that the same person is signed in.
+            identity.part(row)
         _refresh(row, address, incoming)
     _identify(row, wanted)
     ingest.saw(row)

@@ -97,6 +97,19 @@ def set_details(
         person.save(update_fields=["tags", "attributes", "topics", "email_hash"])
 
 
+def part(subscription: Subscription) -> None:
+    """A named person's device, which is locked, is nobody's until somebody signs in there."""
+    if not Subscriber.objects.get(pk=subscription.subscriber_id).external_id:
+        return
+    subscription.subscriber = Subscriber.objects.create(site_id=subscription.site_id)
+    _move(subscription, subscription.subscriber, moved_at=timezone.now())
+
+
+def _move(subscription: Subscription, target: Subscriber, **changes: Any) -> None:
+    Subscription.objects.filter(pk=subscription.pk).update(subscriber=target, **changes)
+    ConsentRecord.objects.filter(subscription=subscription).update(subscriber=target)
+
+
 def _lock(subscription: Subscription) -> Subscriber:
     return Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
 
@@ -118,11 +131,7 @@ def _identify(subscription: Subscription, external_id: str) -> Subscriber:
     if len(people) < 2:
         raise IntegrityError("one of the two was erased meanwhile")
     mine, target = people[mine.pk], people[target.pk]
-    changes: dict[str, Any] = {"subscriber": target}
-    if mine.external_id:
-        changes["moved_at"] = timezone.now()
-    Subscription.objects.filter(pk=subscription.pk).update(**changes)
-    ConsentRecord.objects.filter(subscription=subscription).update(subscriber=target)
+    _move(subscription, target, **({"moved_at": timezone.now()} if mine.external_id else {}))
     if not mine.external_id:
         _merge(mine, target)
     return target

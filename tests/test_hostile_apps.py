@@ -16,15 +16,19 @@ from accounts import crypto
 from accounts.models import Site
 from subscribers import app_files, signed_identity
 from subscribers.incoming import Refused
-from tests.factories import make_site
+from subscribers.models import Subscriber, Subscription
+from tests.factories import make_credential, make_site
 from tests.subscribers.apps import account
+from tests.subscribers.phones import Phone, app_site, new_token
 
 NOW = int(time.time())
 
 
 @pytest.fixture
 def site(db: None) -> Site:
-    return make_site()
+    made = app_site(make_site())
+    make_credential(made)
+    return made
 
 
 def encoded(data: bytes) -> bytes:
@@ -122,3 +126,40 @@ def test_no_work_for_a_huge_key(monkeypatch: pytest.MonkeyPatch) -> None:
         app_files.service_account(json.dumps(account(private_key=pem)).encode())
     with pytest.raises(app_files.BadFile):
         app_files.apns_key(pem.encode())
+
+
+def identity_of(site: Site, external_id: str) -> str:
+    return signed(site, f'{{"sub":"{external_id}","aud":"{site.key}","exp":{NOW + 600}}}')
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["new", "known"])
+def test_a_token_alone_leads_to_nobodys_messages(before: bool, site: Site) -> None:
+    """Who has got hold of a push token takes the app's place, but not its person's."""
+    site.identity_required = True
+    site.save()
+    kari = Phone(site)
+    kari.register(identity=identity_of(site, "kari"))
+    thief = Phone(site)
+    if before:
+        thief.register()
+    thief.token = kari.token
+    assert thief.register().status_code == 200
+    thief.token = new_token()
+    assert thief.register().status_code == 200
+    person = Subscriber.objects.get(external_id="kari")
+    assert not person.subscriptions.exists()
+    stolen = Subscription.objects.get(install_id=thief.install)
+    assert stolen.moved_at is not None  # so that the thief's inbox has nothing of what went there
+    assert kari.register(identity=identity_of(site, "kari")).status_code == 201
+    assert [str(one.install_id) for one in person.subscriptions.all()] == [kari.install]
+
+
+def test_cleared_data_cost_nothing_who_signs_in(site: Site) -> None:
+    site.identity_required = True
+    site.save()
+    phone = Phone(site)
+    phone.register(identity=identity_of(site, "kari"))
+    again = Phone(site, token=phone.token)
+    assert again.register(identity=identity_of(site, "kari")).status_code == 200
+    device = Subscription.objects.get()
+    assert (device.subscriber.external_id, device.moved_at) == ("kari", None)
