@@ -82,11 +82,11 @@ def test_what_is_never_answered_is_unknown_and_nobody_else_is(
     both: Stands, site: Site, sender: PushSender, channel: Channel, accept: bool
 ) -> None:
     since, run = both.logged(), begun(both, site, channel)
-    both.misbehave(channel, {"action": "hang", "seconds": 4, "accept": accept, "next": 2})
+    both.misbehave(channel, {"action": "hang", "seconds": 4, "accept": accept, "next": 1})
     settle(run, sender)
-    assert states(run) == {"accepted": DEVICES - 2, "unknown": 2}
+    assert states(run) == {"accepted": DEVICES - 1, "unknown": 1}
     assert reasons(run) == {"timeout_after_request"}
-    assert violations(both, run, since, lost=2) == []
+    assert violations(both, run, since, lost=1) == []
 
 
 @every_app
