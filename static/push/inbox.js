@@ -1,8 +1,8 @@
 /*! Beckon inbox, see docs/inbox.md. */
 (() => {
   "use strict";
-  const script = document.currentScript;
-  if (!script || customElements.get("beckon-inbox") || !CSS.supports("color:light-dark(red,red)")) return;
+  const script = document.currentScript; // or an <img>
+  if (script?.text == null || customElements.get("beckon-inbox") || !CSS.supports("color:light-dark(red,red)")) return;
 
   const conf = {
     title: "Inbox",
@@ -86,7 +86,6 @@ img{width:48px;height:48px;border-radius:8px;object-fit:cover}
     return made;
   };
 
-  // As snippet.js keeps it.
   const installed = () => {
     let memory;
     try {
