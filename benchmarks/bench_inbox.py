@@ -122,12 +122,12 @@ def measured(findings: Findings, site: Site) -> None:
     from django.conf import settings
     from django.test import Client
 
-    from accounts import crypto
+    from accounts import identity
     from subscribers import limits
 
     settings.ALLOWED_HOSTS.append("testserver")
     settings.INGEST_PER_SITE = settings.INGEST_PER_ADDRESS = limits.PER_PERSON = 10**9
-    client, secret = Client(), crypto.decrypt(site.identity_secret)
+    client, secret = Client(), identity.token_secret(site)
 
     def asks(path: str, method: str = "GET", body: object = None) -> Callable[[str], Any]:
         def ask(who: str) -> Any:

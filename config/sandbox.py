@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import crypto
+from accounts import identity
 from accounts.models import Site, User
 from config import sandbox_apps, sandbox_shopping
 from subscribers import emails, vapid
@@ -72,9 +72,9 @@ def demo_site(owner: User) -> Site:
         owner=owner,
     )
     (settings.VAR_DIR / "demo_site_key").write_text(site.key)
-    secret = settings.VAR_DIR / "demo_identity_secret"
+    secret = settings.VAR_DIR / "demo_token_secret"
     secret.touch(mode=0o600)
-    secret.write_bytes(crypto.decrypt(site.identity_secret))
+    secret.write_bytes(identity.token_secret(site))
     sandbox_apps.connect(site, owner)
     return site
 

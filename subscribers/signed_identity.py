@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from accounts import crypto
+from accounts import identity
 from accounts.models import Site
 from subscribers.incoming import Refused, check_external_id, storable
 
@@ -64,7 +64,7 @@ def _claims(site: Site, token: str) -> dict[str, Any]:
         algorithm = jwt.get_unverified_header(token).get("alg")
         key: bytes | EllipticCurvePublicKey
         if algorithm == "HS256":
-            key = crypto.decrypt(site.identity_secret)
+            key = identity.token_secret(site)
         elif algorithm == "ES256" and site.identity_public_key:
             key = public_key(site.identity_public_key)
         else:

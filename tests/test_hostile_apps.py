@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from accounts import crypto
+from accounts.identity import token_secret
 from accounts.models import Site
-from subscribers import app_files, signed_identity
+from subscribers import app_files, identity, signed_identity
 from subscribers.incoming import Refused
 from subscribers.models import Subscriber, Subscription
 from tests.factories import make_credential, make_site
@@ -38,7 +38,7 @@ def encoded(data: bytes) -> bytes:
 def signed(site: Site, claims: str, header: str = '{"alg":"HS256"}') -> str:
     """A token with the site's own signature: JSON as no library writes it."""
     text = encoded(header.encode()) + b"." + encoded(claims.encode())
-    mac = hmac.digest(crypto.decrypt(site.identity_secret), text, "sha256")
+    mac = hmac.digest(token_secret(site), text, "sha256")
     return (text + b"." + encoded(mac)).decode()
 
 
@@ -163,3 +163,11 @@ def test_cleared_data_cost_nothing_who_signs_in(site: Site) -> None:
     assert again.register(identity=identity_of(site, "kari")).status_code == 200
     device = Subscription.objects.get()
     assert (device.subscriber.external_id, device.moved_at) == ("kari", None)
+
+
+def test_the_signature_of_a_made_up_id_is_no_token(site: Site) -> None:
+    """A shop signs user names for the snippet; one is written as the beginning of a token."""
+    said = {"sub": "customer-7", "aud": site.key, "exp": int(time.time()) + 600}
+    name = (encoded(b'{"alg":"HS256"}') + b"." + encoded(json.dumps(said).encode())).decode()
+    signature = bytes.fromhex(identity.signature(site, name))
+    refused(site, f"{name}.{encoded(signature).decode()}")

@@ -46,11 +46,13 @@ def settings(request: SiteRequest) -> HttpResponse:
     if form.errors:
         # The form wrote what was typed into the site, and the side column shows its name.
         request.site.refresh_from_db()
+    secret = show_once.take(request, f"identity:{request.site.pk}")
     context = {
         "nav": "settings",
         "tab": "settings",
         "form": form,
-        "identity_secret": show_once.take(request, f"identity:{request.site.pk}"),
+        "identity_secret": secret,
+        "token_secret": identity.token_secret(request.site).decode() if secret else "",
         "public_url": config.PUBLIC_URL,
     }
     return render(request, "accounts/settings.html", context)

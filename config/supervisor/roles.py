@@ -109,7 +109,7 @@ def shop() -> Role:
         *(sys.executable, "-m", "demo.shop", "--bind", settings.BIND_ADDRESS),
         *("--port", str(settings.SHOP_PORT), "--beckon", settings.PUBLIC_URL),
         *("--site-key-file", str(settings.VAR_DIR / "demo_site_key")),
-        *("--identity-secret-file", str(settings.VAR_DIR / "demo_identity_secret")),
+        *("--token-secret-file", str(settings.VAR_DIR / "demo_token_secret")),
     ]
     ready = partial(answers, local_host(), settings.SHOP_PORT, "/")
     return Role("demo shop", command, stop_seconds=5, is_ready=ready)

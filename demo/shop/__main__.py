@@ -19,14 +19,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--site-key", default="")
     parser.add_argument("--site-key-file", type=Path, help="read again for every page")
     parser.add_argument(
-        "--identity-secret-file", type=Path, help="what the server signs customers' identity with"
+        "--token-secret-file", type=Path, help="what the server signs customers' identity with"
     )
     given = parser.parse_args(arguments)
     shop = Shop(
         beckon=given.beckon,
         site_key=given.site_key,
         site_key_file=given.site_key_file,
-        identity_secret_file=given.identity_secret_file,
+        token_secret_file=given.token_secret_file,
     )
     try:
         asyncio.run(serve(lambda origin: build(shop), "Demo shop", given.bind, given.port))

@@ -21,7 +21,7 @@ LONGEST = 128
 
 
 class Account:
-    """`secret` is a file with the site's identity secret, which may appear later."""
+    """`secret` is a file with the site's token secret, which may appear later."""
 
     def __init__(self, secret: Path | None = None) -> None:
         self._file = secret

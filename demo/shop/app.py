@@ -42,10 +42,10 @@ class Shop:
         beckon: str,
         site_key: str = "",
         site_key_file: Path | None = None,
-        identity_secret_file: Path | None = None,
+        token_secret_file: Path | None = None,
     ):
         self.beckon = beckon.rstrip("/")
-        self.account = Account(identity_secret_file)
+        self.account = Account(token_secret_file)
         self._key = site_key
         self._file = site_key_file
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from accounts import crypto
+from accounts import crypto, identity
 from accounts.forms import SiteForm
 from accounts.models import AuditEvent, Membership, Role, Site, User
 from tests.factories import make_site, make_user
@@ -146,6 +146,8 @@ def test_the_identity_secret_is_shown_once(as_user: SignedIn, adam: User, site: 
     assert secret not in str(dict(client.session))
     first, second = (client.get(path).content.decode() for _time in range(2))
     assert secret in first and secret not in second
+    token_secret = identity.token_secret(site).decode()
+    assert token_secret in first and token_secret not in second
     assert AuditEvent.objects.filter(action="site.identity_rotated", actor=adam).exists()
 
 

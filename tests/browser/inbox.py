@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from accounts import crypto
+from accounts import identity
 from accounts.models import Site
 from campaigns.models import Run
 from demo.shop.app import Shop
@@ -25,8 +25,8 @@ ISSUE = {
 def shop_of(site: Site, beckon: str, folder: Path) -> Shop:
     """The shop whose server knows the site's identity secret."""
     secret = folder / "identity_secret"
-    secret.write_bytes(crypto.decrypt(site.identity_secret))
-    return Shop(beckon=beckon, site_key=site.key, identity_secret_file=secret)
+    secret.write_bytes(identity.token_secret(site))
+    return Shop(beckon=beckon, site_key=site.key, token_secret_file=secret)
 
 
 def device(site: Site) -> Subscription:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts import crypto
+from accounts import identity
 from subscribers import limits, signed_identity
 from tests.factories import make_site
 
@@ -39,7 +39,7 @@ def test_the_python_of_the_guide() -> None:
     assert found
     names: dict[str, Any] = {
         "SITE_KEY": site.key,
-        "IDENTITY_SECRET": crypto.decrypt(site.identity_secret).decode(),
+        "TOKEN_SECRET": identity.token_secret(site).decode(),
     }
     exec(found[1], names)  # noqa: S102 - our own
     assert signed_identity.read(site, names["inbox_token"]("kari")) == "kari"

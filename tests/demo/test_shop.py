@@ -65,7 +65,7 @@ def test_everything_that_pages_name_is_there(origin: str) -> None:
 
 def test_the_server_vouches_for_who_is_signed_in(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    shop = Shop(beckon=BECKON, site_key="the-key", identity_secret_file=secret)
+    shop = Shop(beckon=BECKON, site_key="the-key", token_secret_file=secret)
     with in_thread(lambda origin: build(shop)) as origin:
         where, cookie = f"{origin}/account/token", {"Cookie": "customer=K%C3%A5re"}
         assert ask("GET", where, None, {}).status == 204

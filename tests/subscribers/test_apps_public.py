@@ -11,7 +11,7 @@ from django.http.request import UnreadablePostError
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts import crypto
+from accounts import identity
 from accounts.models import Site
 from subscribers.models import Channel, ConsentRecord, Subscriber, Subscription
 from tests.factories import make_credential, make_inbox, make_site
@@ -30,7 +30,7 @@ def site(db: None) -> Site:
 def signed(site: Site, external_id: str, **changes: Any) -> str:
     now = int(time.time())
     said = {"sub": external_id, "aud": site.key, "iat": now, "exp": now + 600} | changes
-    return jwt.encode(said, crypto.decrypt(site.identity_secret), "HS256")
+    return jwt.encode(said, identity.token_secret(site), "HS256")
 
 
 def required(site: Site) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import api_keys, crypto
+from accounts import api_keys, identity
 from accounts.models import Site
 from subscribers import signed_identity
 from subscribers.api_devices import DeviceSerializer
@@ -100,8 +100,8 @@ def test_the_events_are_taken(db: None) -> None:
 
 
 def test_the_server_signs_as_the_example_does(site: Site) -> None:
-    secret = crypto.decrypt(site.identity_secret).decode()
-    known: dict[str, Any] = {"SITE_KEY": site.key, "IDENTITY_SECRET": secret}
+    secret = identity.token_secret(site).decode()
+    known: dict[str, Any] = {"SITE_KEY": site.key, "TOKEN_SECRET": secret}
     [example] = blocks("python")
     exec(example, known)  # noqa: S102 - our own document
     assert signed_identity.read(site, known["beckon_identity"]("customer-7")) == "customer-7"

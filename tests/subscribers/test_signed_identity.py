@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from accounts import crypto
+from accounts import identity
 from accounts.models import Site
 from subscribers import signed_identity
 from subscribers.incoming import Refused
@@ -38,7 +38,7 @@ def site(db: None) -> Site:
 
 
 def secret(site: Site) -> bytes:
-    return crypto.decrypt(site.identity_secret)
+    return identity.token_secret(site)
 
 
 def claims(site: Site, **changes: Any) -> dict[str, Any]:
