@@ -148,6 +148,8 @@ def test_the_identity_secret_is_shown_once(as_user: SignedIn, adam: User, site: 
     assert secret in first and secret not in second
     token_secret = identity.token_secret(site).decode()
     assert token_secret in first and token_secret not in second
+    order = ["Identity secret, for", secret, "Token secret, for", token_secret]
+    assert sorted(order, key=first.index) == order
     assert AuditEvent.objects.filter(action="site.identity_rotated", actor=adam).exists()
 
 
