@@ -230,6 +230,13 @@ def test_each_machine_runs_its_roles(settings: Settings) -> None:
     assert len(roles.chosen_ports(None, demo=True)) == 4
 
 
+def test_the_demo_shop_vouches_for_customers_on_this_machine_alone(settings: Settings) -> None:
+    settings.BIND_ADDRESS = "127.0.0.1"
+    assert "--token-secret-file" in roles.shop().command
+    settings.BIND_ADDRESS = "0.0.0.0"  # noqa: S104
+    assert "--token-secret-file" not in roles.shop().command
+
+
 def test_addresses_of_this_machine(settings: Settings) -> None:
     settings.SHOP_PORT, settings.PUSH_PORT, settings.APPS_PORT = 8001, 8002, 8003
     settings.BIND_ADDRESS = "0.0.0.0"  # noqa: S104
